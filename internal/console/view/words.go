@@ -107,3 +107,6 @@ func capital(s string) string {
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
+
+// withSID puts the shell variable in the place of the SID in a path template.
+func withSID(base string) string { return strings.ReplaceAll(base, "{AccountSID}", "$ACCOUNT_SID") }
