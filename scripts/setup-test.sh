@@ -36,9 +36,15 @@ missing() {
 	LIST
 }
 
-# as_root runs a command as root; the caller made sure that it can.
+# may_be_root tells whether as_root will work. At a terminal sudo may ask for a password; elsewhere it
+# must not need one.
+may_be_root() {
+	[ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null && sudo -v; }
+}
+
+# as_root runs a command as root.
 as_root() {
-	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n -- "$@"; fi
+	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -- "$@"; fi
 }
 
 # update_lists refreshes the package lists. Mirrors answer badly now and then, so it tries three times.
@@ -96,8 +102,8 @@ if [ "${#wanted[@]}" -gt 0 ]; then
 		say "this is no Debian: please install what these packages hold: ${wanted[*]}"
 		exit 1
 	fi
-	if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-		say "not root, and sudo does not work without a password. Please run: apt-get install ${wanted[*]}"
+	if ! may_be_root; then
+		say "not root, and sudo is no help here. Please run: apt-get install ${wanted[*]}"
 		exit 1
 	fi
 	say "installing ${wanted[*]}"
