@@ -18,7 +18,7 @@ const maxKeyFile = 64 << 10
 // LoadOrCreate reads the key file, or makes it with one new key when there is none. Two processes that
 // start at once end with the same file. It refuses a file that others may read, an empty one, and one
 // with a line that is not a key, so that a slip never becomes a silent new key.
-func LoadOrCreate(path string) (*Box, error) {
+func LoadOrCreate(path string) (*Key, error) {
 	box, err := load(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return box, err
@@ -29,7 +29,7 @@ func LoadOrCreate(path string) (*Box, error) {
 	return load(path)
 }
 
-func load(path string) (_ *Box, err error) {
+func load(path string) (_ *Key, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the key file: %w", err)
@@ -56,8 +56,8 @@ func load(path string) (_ *Box, err error) {
 }
 
 // parse reads one key a line. Errors name the line and never what is in it.
-func parse(path, text string) (*Box, error) {
-	box := &Box{}
+func parse(path, text string) (*Key, error) {
+	box := &Key{}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -69,7 +69,7 @@ func parse(path, text string) (*Box, error) {
 		if !ok {
 			return nil, fmt.Errorf("key file %s, line %d: want %d octets in base64 or hex", path, n, keyLen)
 		}
-		k, err := newKey(raw)
+		k, err := newOne(raw)
 		if err != nil {
 			return nil, fmt.Errorf("key file %s, line %d: %w", path, n, err)
 		}

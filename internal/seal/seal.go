@@ -10,7 +10,7 @@ import (
 	"log/slog"
 )
 
-// Errors of [Box.Open].
+// Errors of [Key.Open].
 var (
 	// ErrKey: sealed under a key that is not in the key file.
 	ErrKey = errors.New("seal: sealed under a key that is not in the key file")
@@ -27,16 +27,17 @@ const (
 	tagLen    = 16
 )
 
-// Box seals and opens. It is safe for use by many goroutines, and prints as dots.
-type Box struct{ keys []*key }
+// Key seals and opens under what the key file holds. It is safe for use by many goroutines, and prints as
+// dots.
+type Key struct{ keys []*one }
 
-type key struct {
+type one struct {
 	id   [keyIDLen]byte
 	aead cipher.AEAD
 }
 
-// newKey makes a key's cipher and its id, which is public: the first octets of a hash.
-func newKey(raw []byte) (*key, error) {
+// newOne makes a key's cipher and its id, which is public: the first octets of a hash.
+func newOne(raw []byte) (*one, error) {
 	block, err := aes.NewCipher(raw)
 	if err != nil {
 		return nil, fmt.Errorf("preparing a key: %w", err)
@@ -46,12 +47,12 @@ func newKey(raw []byte) (*key, error) {
 		return nil, fmt.Errorf("preparing a key: %w", err)
 	}
 	sum := sha256.Sum256(append([]byte("counterfoil key id 1\x00"), raw...))
-	return &key{id: [keyIDLen]byte(sum[:keyIDLen]), aead: aead}, nil
+	return &one{id: [keyIDLen]byte(sum[:keyIDLen]), aead: aead}, nil
 }
 
 // Seal encrypts and authenticates under the first key. The purpose is a constant of the caller that
 // names the column, for example "outbox.body"; an empty one is a fault of the program and panics.
-func (b *Box) Seal(purpose string, plaintext []byte) []byte {
+func (b *Key) Seal(purpose string, plaintext []byte) []byte {
 	if purpose == "" {
 		panic("seal: nothing is sealed without a purpose")
 	}
@@ -64,8 +65,8 @@ func (b *Box) Seal(purpose string, plaintext []byte) []byte {
 	return k.aead.Seal(sealed, nonce, plaintext, authenticated(sealed, purpose))
 }
 
-// Open gives back what [Box.Seal] sealed for the same purpose, or [ErrKey] or [ErrSealed].
-func (b *Box) Open(purpose string, sealed []byte) ([]byte, error) {
+// Open gives back what [Key.Seal] sealed for the same purpose, or [ErrKey] or [ErrSealed].
+func (b *Key) Open(purpose string, sealed []byte) ([]byte, error) {
 	if len(sealed) < headerLen+nonceLen+tagLen || sealed[0] != version {
 		return nil, ErrSealed
 	}
@@ -89,12 +90,12 @@ func authenticated(sealed []byte, purpose string) []byte {
 }
 
 // Format is dots for every verb: %v of a cipher prints its key schedule.
-func (b *Box) Format(f fmt.State, _ rune) { fmt.Fprint(f, "••••••••") }
+func (b *Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, "••••••••") }
 
 // LogValue is dots.
-func (b *Box) LogValue() slog.Value { return slog.StringValue("••••••••") }
+func (b *Key) LogValue() slog.Value { return slog.StringValue("••••••••") }
 
 // MarshalJSON refuses.
-func (b *Box) MarshalJSON() ([]byte, error) {
+func (b *Key) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("seal: keys cannot be marshalled")
 }

@@ -24,7 +24,7 @@ func writeKeys(t *testing.T, lines ...string) string {
 	return path
 }
 
-func open(t *testing.T, path string) *Box {
+func open(t *testing.T, path string) *Key {
 	t.Helper()
 	box, err := LoadOrCreate(path)
 	if err != nil {
@@ -81,7 +81,7 @@ func TestANewKeyOnTopSealsAndOldOnesOpen(t *testing.T) {
 	old, both, fresh := open(t, writeKeys(t, oldKey)), open(t, writeKeys(t, "# rotated", newKey, "", oldKey)), open(t, writeKeys(t, newKey))
 	before, after := old.Seal("p", []byte("before")), both.Seal("p", []byte("after"))
 	for name, c := range map[string]struct {
-		box    *Box
+		box    *Key
 		sealed []byte
 		want   error
 	}{
@@ -99,7 +99,7 @@ func TestANewKeyOnTopSealsAndOldOnesOpen(t *testing.T) {
 
 func TestKeyFileIsMadeOnceAndKeptClosed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
-	boxes := make([]*Box, 8)
+	boxes := make([]*Key, 8)
 	var all sync.WaitGroup
 	for i := range boxes {
 		all.Go(func() {
@@ -164,7 +164,7 @@ func TestKeyFileRefusals(t *testing.T) {
 func TestKeysPrintAsDots(t *testing.T) {
 	box := open(t, writeKeys(t, hex.EncodeToString(rawKey(0xab))))
 	var out bytes.Buffer
-	for _, v := range []any{box, struct{ B *Box }{box}, struct{ b *Box }{box}, map[string]*Box{"b": box}} {
+	for _, v := range []any{box, struct{ B *Key }{box}, struct{ b *Key }{box}, map[string]*Key{"b": box}} {
 		fmt.Fprintf(&out, "%v %+v %#v %s %x %d\n", v, v, v, v, v, v)
 		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
