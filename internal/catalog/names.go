@@ -157,7 +157,7 @@ func truncate(s string, limit int) string {
 // Marks of Markdown and HTML that a plain text does without. The patterns are ours and run over text
 // of bounded length.
 var (
-	markTag  = regexp.MustCompile(`</?[A-Za-z][^<>]{0,200}>|<!--[^<>]{0,2000}-->`)
+	markTag  = regexp.MustCompile(`</?[A-Za-z][^<>]{0,200}>|<!--[^<>]{0,900}-->`)
 	markLink = regexp.MustCompile(`!?\[([^\[\]]{0,300})\]\([^()\s]{0,500}(?:\s+"[^"]{0,200}")?\)`)
 	markBold = regexp.MustCompile("[*]{1,3}([^*\n]{1,300})[*]{1,3}|__([^_\n]{1,300})__")
 	markHead = regexp.MustCompile(`(?m)^[ \t]{0,3}(?:#{1,6}[ \t]+|>[ \t]?)`)
@@ -183,10 +183,10 @@ func plain(s string, limit int) string {
 	return truncate(strings.Join(out, "\n\n"), limit)
 }
 
-// firstSentence ends at the first full stop, question or exclamation mark before a space, or at the
+// firstSentence takes plain text. It ends at the first full stop, question or exclamation mark before a space, or at the
 // end of the first paragraph. A single letter before the stop ("e.g. this") does not end it.
 func firstSentence(s string) string {
-	s, _, _ = strings.Cut(plain(s, maxDescription), "\n")
+	s, _, _ = strings.Cut(s, "\n")
 	for i := 0; i+1 < len(s); i++ {
 		if (s[i] != '.' && s[i] != '?' && s[i] != '!') || s[i+1] != ' ' {
 			continue

@@ -1,0 +1,285 @@
+package catalog
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxPacked bounds a packed catalogue on its way to the server, in octets. Text packs at least twofold,
+// so what is within the limits unpacked fits.
+const MaxPacked = maxTotal
+
+// maxName bounds the name of a file in a pack, in octets.
+const maxName = 255
+
+// PackDir packs a folder's catalogue file and documents (.yaml, .yml and .json) as a gzipped tar, names
+// ascending and without times or owners, so that the same files pack to the same octets. Anything that
+// is no plain file, a link above all, is refused; files of other kinds and those whose name begins with
+// a dot stay behind. The limits are those of Load.
+func PackDir(dir string) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("packing the catalogue: %w", err)
+	}
+	out, err := Pack(root.FS())
+	if closeErr := root.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("packing the catalogue: %w", err)
+	}
+	return out, nil
+}
+
+// Pack packs the files of fsys as PackDir does.
+func Pack(fsys fs.FS) ([]byte, error) {
+	names, err := packable(fsys)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	gz := gzip.NewWriter(&b)
+	w := tar.NewWriter(gz)
+	total := int64(0)
+	for _, name := range names {
+		data, err := readBounded(fsys, name, min(maxDocument, maxTotal-total))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		total += int64(len(data))
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(data)), Mode: 0o644, Format: tar.FormatPAX}
+		if err := w.WriteHeader(h); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := w.Write(data); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := errors.Join(w.Close(), gz.Close()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// packable lists the files of a catalogue, ascending.
+func packable(fsys fs.FS) ([]string, error) {
+	var names []string
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == ".":
+			return nil
+		case strings.HasPrefix(d.Name(), ".") && d.IsDir():
+			return fs.SkipDir
+		case d.IsDir() || strings.HasPrefix(d.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)):
+			return nil
+		case !d.Type().IsRegular():
+			return fmt.Errorf("%s is no plain file", name)
+		case len(names) >= maxFiles:
+			return fmt.Errorf("the folder has more than %d documents", maxFiles)
+		}
+		if err := properName(name); err != nil {
+			return err
+		}
+		names = append(names, name)
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// properName holds the names that we write and take: relative, clean, of printable characters.
+func properName(name string) error {
+	if !fs.ValidPath(name) || name == "." || len(name) > maxName || strings.ContainsAny(name, `\:`) || name != clean(name, false) {
+		return fmt.Errorf("%q is no proper name for a file in a catalogue", short(name))
+	}
+	return nil
+}
+
+// Unpack reads what Pack wrote, or a gzipped tar that somebody else did, and believes nothing: a link, a
+// device, an absolute or climbing name, a name that comes twice or is a folder of another, and anything
+// over the limits (counted on what comes out, not on what the archive says) is refused.
+func Unpack(data []byte) (fs.FS, error) {
+	if len(data) > MaxPacked {
+		return nil, fmt.Errorf("unpacking the catalogue: %w: %d octets, at most %d", errTooLong, len(data), MaxPacked)
+	}
+	files, err := unpack(data)
+	if err != nil {
+		return nil, fmt.Errorf("unpacking the catalogue: %w", err)
+	}
+	return files, nil
+}
+
+func unpack(data []byte) (packed, error) {
+	gz, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	// Headers and padding come on top of the files; whatever the archive inflates to is bounded.
+	r := tar.NewReader(io.LimitReader(gz, maxTotal+maxFiles*4096))
+	files := packed{}
+	total := int64(0)
+	for entries := 0; ; entries++ {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if entries >= 2*maxFiles {
+			return nil, fmt.Errorf("the archive has more than %d entries", 2*maxFiles)
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(h.Name, "./"), "/")
+		if h.Typeflag == tar.TypeDir {
+			if name != "" && name != "." && !fs.ValidPath(name) {
+				return nil, properName(name)
+			}
+			continue
+		}
+		if h.Typeflag != tar.TypeReg {
+			return nil, fmt.Errorf("%q is no plain file", short(h.Name))
+		}
+		if err := properName(name); err != nil {
+			return nil, err
+		}
+		if _, twice := files[name]; twice {
+			return nil, fmt.Errorf("%q comes twice", short(name))
+		}
+		if len(files) >= maxFiles {
+			return nil, fmt.Errorf("the archive has more than %d files", maxFiles)
+		}
+		limit := min(maxDocument, maxTotal-total)
+		if h.Size > limit {
+			return nil, fmt.Errorf("%s: %w: at most %d octets", short(name), errTooLong, limit)
+		}
+		content, err := io.ReadAll(io.LimitReader(r, limit))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", short(name), err)
+		}
+		total += int64(len(content))
+		files[name] = content
+	}
+	return files, files.check()
+}
+
+// packed is an unpacked catalogue in memory, a read-only file system.
+type packed map[string][]byte
+
+// check refuses a file that is a folder of another.
+func (p packed) check() error {
+	for name := range p {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if _, ok := p[dir]; ok {
+				return fmt.Errorf("%q is both a file and a folder", short(dir))
+			}
+		}
+	}
+	return nil
+}
+
+// Open opens a file; folders are made of the names.
+func (p packed) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	if data, ok := p[name]; ok {
+		return &packedFile{entry{path.Base(name), int64(len(data)), false}, bytes.NewReader(data)}, nil
+	}
+	children := p.children(name)
+	if len(children) == 0 && name != "." {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &packedDir{entry{path.Base(name), 0, true}, children}, nil
+}
+
+// children are the direct entries of a folder, ascending.
+func (p packed) children(dir string) []fs.DirEntry {
+	found := map[string]entry{}
+	for name, data := range p {
+		rest := name
+		if dir != "." {
+			var ok bool
+			if rest, ok = strings.CutPrefix(name, dir+"/"); !ok {
+				continue
+			}
+		}
+		first, _, deeper := strings.Cut(rest, "/")
+		e := entry{first, int64(len(data)), deeper}
+		if deeper {
+			e.size = 0
+		}
+		found[first] = e
+	}
+	out := make([]fs.DirEntry, 0, len(found))
+	for _, name := range sortedNames(found) {
+		out = append(out, fs.FileInfoToDirEntry(found[name]))
+	}
+	return out
+}
+
+// entry is the description of a file or folder.
+type entry struct {
+	name string
+	size int64
+	dir  bool
+}
+
+func (e entry) Name() string       { return e.name }
+func (e entry) Size() int64        { return e.size }
+func (e entry) ModTime() time.Time { return time.Time{} }
+func (e entry) IsDir() bool        { return e.dir }
+func (e entry) Sys() any           { return nil }
+
+// Mode is read-only for everybody.
+func (e entry) Mode() fs.FileMode {
+	if e.dir {
+		return fs.ModeDir | 0o555
+	}
+	return 0o444
+}
+
+type packedFile struct {
+	entry
+	*bytes.Reader
+}
+
+func (f *packedFile) Stat() (fs.FileInfo, error) { return f.entry, nil }
+func (f *packedFile) Close() error               { return nil }
+func (f *packedFile) Size() int64                { return f.entry.size }
+
+type packedDir struct {
+	entry
+	left []fs.DirEntry
+}
+
+func (d *packedDir) Stat() (fs.FileInfo, error) { return d.entry, nil }
+func (d *packedDir) Close() error               { return nil }
+
+func (d *packedDir) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: d.name, Err: errors.New("is a folder")}
+}
+
+// ReadDir follows io/fs.ReadDirFile.
+func (d *packedDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 {
+		n = len(d.left)
+	} else if len(d.left) == 0 {
+		return nil, io.EOF
+	}
+	n = min(n, len(d.left))
+	out := d.left[:n]
+	d.left = d.left[n:]
+	return out, nil
+}
