@@ -1,4 +1,3 @@
-// Package decide turns a published catalogue into a table and judges requests by it; see doc.go.
 package decide
 
 // Catalogue is what a verifier needs of all APIs: the compiled result of the OpenAPI documents and
@@ -40,7 +39,7 @@ const (
 	BindSID     Bind = "sid"     // the credential's own SID
 	BindAnySID  Bind = "any-sid" // the SID of any live token of the same account
 	BindAccount Bind = "account" // the account's id in canonical decimal
-	BindNone    Bind = "none"    // an operation outside the base, admitted by the catalogue file
+	BindNone    Bind = "none"    // an operation outside the base, or an API whose base names no caller; said aloud, never by default
 )
 
 // Passthrough nests another API's operations under a prefix that names a managed brand.
@@ -78,12 +77,11 @@ type Route struct {
 	Bind     Bind   `json:"bind,omitempty"` // only with Outside
 	// Needs is a list of alternatives; each alternative is a list of scope names that are all needed.
 	// Empty means that nothing is enough, unless Public.
-	Needs  [][]string `json:"needs,omitempty"`
-	Public bool       `json:"public,omitempty"` // said by the document and confirmed by the publisher
-	Strict bool       `json:"strict,omitempty"` // refused when the verifier has been deaf for 5 seconds
-	Params []Param    `json:"params,omitempty"` // those that the operation narrows, in the order of the path
-	// Upgrade admits Upgrade requests (websocket); MaxBody limits the gateway's request body in bytes.
-	Upgrade bool `json:"upgrade,omitempty"`
+	Needs   [][]string `json:"needs,omitempty"`
+	Public  bool       `json:"public,omitempty"`  // said by the document and confirmed by the publisher
+	Strict  bool       `json:"strict,omitempty"`  // refused when the verifier has been deaf for 5 seconds
+	Params  []Param    `json:"params,omitempty"`  // those that the operation narrows, in the order of the path
+	Upgrade bool       `json:"upgrade,omitempty"` // admits Upgrade requests (websocket)
 }
 
 // Param narrows one path parameter. Every raw segment passes the character rule first: 1 to 128
