@@ -188,3 +188,9 @@ type ChainVerified struct {
 	Hash   string `json:"hash"`
 	Broken Seq    `json:"broken,omitempty" doc:"The first position whose event does not match its hash."`
 }
+
+// OfferToken names a token that can call an operation.
+type OfferToken struct {
+	SID  string `json:"sid"`
+	Name string `json:"name"`
+}

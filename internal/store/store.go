@@ -180,3 +180,8 @@ func One[T any](row T, err error) (T, error) {
 
 // Micros is a time as the database keeps it.
 func Micros(t time.Time) int64 { return t.UnixMicro() }
+
+// Conflict says whether an error is a taken name or key.
+func (db *DB) Conflict(err error) bool {
+	return err != nil && errors.Is(db.dialect.classify(err), ErrConflict)
+}
