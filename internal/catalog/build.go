@@ -61,6 +61,8 @@ type builder struct {
 	list      *problems
 	now       time.Time
 	confirmed map[string]bool // true: such an operation was met
+	// unconfirmed are the operations that a document calls public and nobody confirmed.
+	unconfirmed []string
 	apis      []*builtAPI
 }
 
@@ -159,7 +161,7 @@ func (b *builder) version(a *builtAPI, f *fileVersion, used *usedMarks) *builtVe
 
 // result makes both published forms.
 func (b *builder) result() *Result {
-	res := &Result{Catalogue: decide.Catalogue{APIs: []decide.API{}}, APIs: []API{}}
+	res := &Result{Catalogue: decide.Catalogue{APIs: []decide.API{}}, APIs: []API{}, Unconfirmed: sortedSet(b.unconfirmed)}
 	for _, a := range b.apis {
 		res.Catalogue.APIs = append(res.Catalogue.APIs, policyOf(a))
 		res.APIs = append(res.APIs, b.presentAPI(a))

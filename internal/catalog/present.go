@@ -14,6 +14,9 @@ type Result struct {
 	Catalogue decide.Catalogue // for verifiers
 	APIs      []API            // for the console and the API reference; ascending by Name
 	Counts    []Count          // one per API and version, in the order of APIs
+	// Unconfirmed lists, as Confirmation writes them, the operations that a document calls public and
+	// that the publisher has not confirmed; ascending.
+	Unconfirmed []string
 }
 
 // Count says how much of the documents of one version became part of the catalogue.

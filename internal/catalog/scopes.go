@@ -112,6 +112,7 @@ func (v *builtVersion) askFor(o *built, b *builder, named map[string]string) (st
 			b.confirmed[key], o.isPublic = true, true
 			return false
 		}
+		b.unconfirmed = append(b.unconfirmed, key)
 		v.trouble(o.place, "the document calls %s %s public; until the publisher confirms that, it asks for a scope", o.method, short(o.path))
 	}
 	for _, set := range o.operation.requirements {
