@@ -44,7 +44,7 @@ func (m Member) Active() bool { return m.Joined != nil && !m.Disabled }
 // MemberInvite asks a person into an account by e-mail.
 type MemberInvite struct {
 	Email          string `json:"email" maxLength:"254"`
-	Name           string `json:"name" minLength:"1" maxLength:"100"`
+	Name           string `json:"name,omitempty" maxLength:"100" doc:"Absent: the address, until the person accepts and says their name."`
 	Role           Role   `json:"role" enum:"administrator,specialist,analyst"`
 	AllowSensitive bool   `json:"allow_sensitive,omitempty"`
 }

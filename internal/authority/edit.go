@@ -25,7 +25,7 @@ func (a *Authority) EditToken(ctx context.Context, by Actor, account int64, sid 
 		if row.Revision != in.Revision {
 			return changedMeanwhile()
 		}
-		after, err := a.edited(ctx, tx, by, row, in)
+		after, err := a.edited(ctx, tx.Queries, by, row, in)
 		if err != nil {
 			return err
 		}
@@ -49,25 +49,22 @@ func (a *Authority) PreviewEdit(ctx context.Context, by Actor, account int64, si
 		return nil, err
 	}
 	var pairs []api.HistoryPair
-	_, err := a.db.Act(ctx, func(tx *store.Tx) error {
-		row, err := liveToken(ctx, tx.Queries, by, account, sid)
+	err := a.db.View(ctx, func(q *store.Queries) error {
+		row, err := liveToken(ctx, q, by, account, sid)
 		if err != nil {
 			return err
 		}
 		if row.Revision != in.Revision {
 			return changedMeanwhile()
 		}
-		after, err := a.edited(ctx, tx, by, row, in)
+		after, err := a.edited(ctx, q, by, row, in)
 		if err != nil {
 			return err
 		}
 		pairs = pairsOf(tokenDetails(row, after))
 		return nil
 	})
-	if err != nil {
-		return nil, a.public(by, audit.EditToken, account, err)
-	}
-	return pairs, nil
+	return pairs, err
 }
 
 func (a *Authority) writeEdit(ctx context.Context, tx *store.Tx, by Actor, action audit.Action, row, after store.Token) error {
@@ -89,25 +86,25 @@ func (a *Authority) writeEdit(ctx context.Context, tx *store.Tx, by Actor, actio
 }
 
 // edited is the row as it would be. Widening anything asks the same right as creating it would.
-func (a *Authority) edited(ctx context.Context, tx *store.Tx, by Actor, row store.Token, in api.TokenEdit) (store.Token, error) {
+func (a *Authority) edited(ctx context.Context, q *store.Queries, by Actor, row store.Token, in api.TokenEdit) (store.Token, error) {
 	var bad faults
 	after := row
 	held, err := opensOf(row)
 	if err != nil {
 		return after, err
 	}
-	g, err := a.giver(ctx, tx.Queries, by, row.Account)
+	g, err := a.giver(ctx, q, by, row.Account)
 	if err != nil {
 		return after, err
 	}
-	if err := editWords(ctx, tx.Queries, &after, in, &bad); err != nil {
+	if err := editWords(ctx, q, &after, in, &bad); err != nil {
 		return after, err
 	}
-	if err := a.editPeople(ctx, tx.Queries, by, &after, in, &bad); err != nil {
+	if err := a.editPeople(ctx, q, by, &after, in, &bad); err != nil {
 		return after, err
 	}
 	if in.Scopes != nil || in.Reach != nil || in.Brands != nil || in.BrandVersion != nil {
-		what, err := a.resolve(ctx, tx.Queries, g, row.Account, wantedEdit(row, held, in), &held, &bad)
+		what, err := a.resolve(ctx, q, g, row.Account, wantedEdit(row, held, in), &held, &bad)
 		if err != nil {
 			return after, err
 		}
@@ -119,7 +116,7 @@ func (a *Authority) edited(ctx context.Context, tx *store.Tx, by Actor, row stor
 		after.Pins, after.Reach, after.Brands = jsonText(what.pins), string(what.reach), jsonText(what.brands)
 	}
 	if in.Expires != nil || in.NeverExpires != nil && *in.NeverExpires {
-		if err := a.editExpiry(ctx, tx.Queries, g, held, &after, in, &bad); err != nil {
+		if err := a.editExpiry(ctx, q, g, held, &after, in, &bad); err != nil {
 			return after, err
 		}
 	}

@@ -47,7 +47,7 @@ func (a *Authority) CreateToken(ctx context.Context, by Actor, account int64, in
 			sid, out.Replayed = replay, replay != ""
 			return err
 		}
-		row, err := a.newToken(ctx, tx, by, account, in)
+		row, err := a.newToken(ctx, tx.Queries, by, account, in)
 		if err != nil {
 			return err
 		}
@@ -121,11 +121,23 @@ func (a *Authority) remember(ctx context.Context, tx *store.Tx, by Actor, accoun
 	return nil
 }
 
+// CheckToken says what is wrong with a create, field by field, without making anything: the wizard asks
+// it at every step.
+func (a *Authority) CheckToken(ctx context.Context, by Actor, account int64, in api.TokenCreate) error {
+	if err := a.gate(by, audit.CreateToken, account); err != nil {
+		return err
+	}
+	return a.db.View(ctx, func(q *store.Queries) error {
+		_, err := a.newToken(ctx, q, by, account, in)
+		return err
+	})
+}
+
 // newToken checks everything that was asked for and lays out the row.
-func (a *Authority) newToken(ctx context.Context, tx *store.Tx, by Actor, account int64, in api.TokenCreate) (store.AddTokenParams, error) {
+func (a *Authority) newToken(ctx context.Context, q *store.Queries, by Actor, account int64, in api.TokenCreate) (store.AddTokenParams, error) {
 	var bad faults
 	row := store.AddTokenParams{Account: account, CreatedBy: by.Person + by.Token, CreatedName: by.Name}
-	g, err := a.giver(ctx, tx.Queries, by, account)
+	g, err := a.giver(ctx, q, by, account)
 	if err != nil {
 		return row, err
 	}
@@ -135,14 +147,14 @@ func (a *Authority) newToken(ctx context.Context, tx *store.Tx, by Actor, accoun
 	}
 	row.NameKey = fold(row.Name)
 	if fault == "" {
-		if err := nameFree(ctx, tx.Queries, account, row.NameKey, "", &bad); err != nil {
+		if err := nameFree(ctx, q, account, row.NameKey, "", &bad); err != nil {
 			return row, err
 		}
 	}
 	if row.Description, fault = cleanDescription(in.Description); fault != "" {
 		bad.add("description", fault)
 	}
-	what, err := a.resolve(ctx, tx.Queries, g, account, wanted{
+	what, err := a.resolve(ctx, q, g, account, wanted{
 		api: in.API, version: in.Version, brandVersion: in.BrandVersion, reach: in.Reach, brands: in.Brands, scopes: in.Scopes,
 	}, nil, &bad)
 	if err != nil {
@@ -151,14 +163,14 @@ func (a *Authority) newToken(ctx context.Context, tx *store.Tx, by Actor, accoun
 	setOpensOf(&row, what)
 	t := terms{a.expDef, a.expMax}
 	if account != 0 {
-		acct, err := tx.Account(ctx, account)
+		acct, err := q.Account(ctx, account)
 		if err != nil {
 			return row, fmt.Errorf("reading an account: %w", err)
 		}
 		t = a.terms(acct)
 	}
 	row.ExpiresAt = a.expiry(by, t, in.Expires, in.NeverExpires, &bad)
-	if row.PrimaryContact, err = a.contact(ctx, tx.Queries, by, account, in.PrimaryContact, &bad); err != nil {
+	if row.PrimaryContact, err = a.contact(ctx, q, by, account, in.PrimaryContact, &bad); err != nil {
 		return row, err
 	}
 	row.Emails = jsonText(cleanEmails(in.DeveloperEmails, &bad))
@@ -270,7 +282,7 @@ func (a *Authority) DuplicateToken(ctx context.Context, by Actor, account int64,
 		if copied.DeveloperEmails, err = emails(old); err != nil {
 			return err
 		}
-		row, err := a.newToken(ctx, tx, by, account, copied)
+		row, err := a.newToken(ctx, tx.Queries, by, account, copied)
 		if err != nil {
 			return err
 		}

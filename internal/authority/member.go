@@ -51,6 +51,9 @@ func (a *Authority) InviteMember(ctx context.Context, by Actor, account int64, i
 	if fault != "" {
 		bad.add("email", fault)
 	}
+	if in.Name == "" {
+		in.Name = email // until the person accepts and says their name
+	}
 	name, fault := cleanName(in.Name)
 	if fault != "" {
 		bad.add("name", fault)
@@ -142,7 +145,7 @@ func (a *Authority) sendInvitation(ctx context.Context, tx *store.Tx, by Actor, 
 		Kind: store.MessageInvitation, To: email, Name: name,
 		Values: map[string]string{
 			"account": accountName, "inviter": by.Name, "days": "7",
-			"link": a.baseURL + "/invitation?link=" + url.QueryEscape(secret),
+			"link": a.baseURL + "/invitation?key=" + url.QueryEscape(secret),
 		},
 	}, a.now())
 }
