@@ -7,7 +7,7 @@ export PATH := $(PATH):/usr/local/go/bin
 
 # The commit goes into the binary where git can tell it, and a build without git still works.
 VCS := $(shell git rev-parse --verify -q HEAD >/dev/null 2>&1 && echo auto || echo false)
-export GOFLAGS := -buildvcs=false
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 FUZZTIME ?= 60s
 
