@@ -93,8 +93,8 @@ type Snapshot struct {
 	Grants    []Grant        `json:"grants"`
 }
 
-// UsageBatch is what one verifier saw since its last batch. Batches of a node are numbered from 1
-// and applied once: a number that was applied before is ignored.
+// UsageBatch is what one verifier saw since its last batch. The numbers of a node's batches rise, also
+// over its restarts, and each is applied once: one that is not above the last applied is ignored.
 type UsageBatch struct {
 	Node   string  `json:"node"`
 	Number int64   `json:"number"`
