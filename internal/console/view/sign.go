@@ -48,6 +48,7 @@ type ForgotPage struct {
 	Public Public
 	Email  string
 	Sent   bool
+	Lasts  string // how long the link works, when Sent: "30 minutes"
 	Errors Errors
 }
 
