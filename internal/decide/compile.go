@@ -21,6 +21,9 @@ func Compile(c *Catalogue, prev *Table) (*Table, error) {
 	for i := range c.APIs {
 		k.api(&c.APIs[i])
 	}
+	for _, v := range k.table.versions[1:] {
+		v.api = k.table.byName[v.key.api]
+	}
 	for _, a := range k.table.apis {
 		k.mount(a)
 	}
@@ -90,6 +93,9 @@ func (k *compiler) api(spec *API) {
 	for _, host := range spec.Hosts {
 		if err := validHost(host); err != nil {
 			k.fault(where, "%v", err)
+		}
+		if !slices.Contains(k.table.hosts, host) {
+			k.table.hosts = append(k.table.hosts, host)
 		}
 	}
 	for _, s := range spec.Suffixes {

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -76,10 +77,13 @@ func portNumber(s string) bool {
 
 // requestHost judges the authority of an absolute-form target and the Host field together. Both present
 // must be the same, port included: a proxy routes by one and a backend by the other (class 7).
-func requestHost(authority, field string) (string, bool) {
+func (t *Table) requestHost(authority, field string) (string, bool) {
 	if authority == "" {
 		if field == "" {
 			return "", true // HTTP/1.0, or a door that was told no host: no API with hosts will take it
+		}
+		if slices.Contains(t.hosts, field) {
+			return field, true
 		}
 		return hostName(field)
 	}

@@ -105,7 +105,7 @@ func (m *Match) binds(c *Caller) bool {
 // pin returns the first pin of an API, which is its version; nil if the token has none.
 func (c *Caller) pin(t *Table, a *api) *Pin {
 	for i := range c.Pins {
-		if v := t.version(c.Pins[i].Version); v != nil && v.key.api == a.Name {
+		if v := t.version(c.Pins[i].Version); v != nil && v.api == a {
 			return &c.Pins[i]
 		}
 	}
@@ -182,7 +182,7 @@ func (m *Match) ask(r *reading, version *version, v *Verdict) ([]*operation, Rea
 // another method from the body, a POST stands for every method of the path.
 func (m *Match) requirements(r *reading) []*operation {
 	asked := m.few[:0]
-	anyMethod := m.method == methodPost && (r.api.MethodInBody || m.front.MethodInBody)
+	anyMethod := m.posted && (r.api.MethodInBody || m.front.MethodInBody)
 	for w := r.winners; w != 0; w &= w - 1 {
 		place := r.leaves[bits.TrailingZeros32(w)].places[r.version.ordinal]
 		if op := place.by[m.method]; op != nil {

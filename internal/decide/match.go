@@ -1,10 +1,5 @@
 package decide
 
-import (
-	"math/bits"
-	"strings"
-)
-
 // Request is what is judged of a request: how it reads, never what it carries.
 type Request struct {
 	Method string
@@ -13,9 +8,6 @@ type Request struct {
 	Header map[string][]string // keys as net/http has them; any case is understood
 	Now    int64               // microseconds since the Unix epoch, UTC
 }
-
-// maxReadings is how many templates may match one path at once, over all versions; more are refused.
-const maxReadings = 16
 
 // Match is how a request reads, before anybody knows who sent it. It is filled by [Table.Match] and judged
 // by [Table.Decide] of the same table; it may be used again, which saves the allocation.
@@ -36,36 +28,19 @@ type Match struct {
 	torn    bool    // two APIs have an equal claim to the path, or too many templates match it
 	isNamed bool
 	named   string
+	posted  bool          // it was sent as a POST, whatever method is judged
 	methods methodSet     // that the path has in some version
 	few     [4]*operation // backs the list of operations that are asked for
 	rival   reading
 }
 
-// reading is one API's way to read the path.
-type reading struct {
-	api    *api
-	offset int // position of the segment at which the tree begins
-	trim   int // bytes of a known suffix, cut from the last segment
-	leaves [maxReadings]*leaf
-	count  int
-
-	// What the version that was asked about last makes of it.
-	version *version
-	winners uint32 // leaves
-	outcome outcome
+// API returns the API in whose base the path lies, or nil if none was found. It must not be changed.
+func (m *Match) API() *API {
+	if m.front == nil {
+		return nil
+	}
+	return m.front.API
 }
-
-// outcome is what a path and a method are in one version, from least to most.
-type outcome uint8
-
-const (
-	noPath outcome = iota
-	noMethod
-	found
-)
-
-// API returns the API in whose base the path lies.
-func (m *Match) API() *API { return m.front.API }
 
 // Bind says how the path names the caller, and Bound is the raw segment that does; "" with [BindNone].
 func (m *Match) Bind() Bind {
@@ -100,7 +75,7 @@ func (m *Match) Methods() string { return m.methods.String() }
 // route exists in some version, so that the credential is what is asked for next; any other reason is
 // the answer.
 func (t *Table) Match(r *Request, m *Match) Reason {
-	m.table = nil
+	m.forget()
 	reason := m.read(t, r)
 	if reason == Allow {
 		m.table = t
@@ -108,27 +83,36 @@ func (t *Table) Match(r *Request, m *Match) Reason {
 	return reason
 }
 
+// forget makes m say nothing about the request that it was used for before.
+func (m *Match) forget() {
+	m.table, m.front, m.through, m.bindAt, m.brand, m.torn = nil, nil, nil, -1, 0, false
+	m.path.text, m.host, m.method, m.methods = "", "", 0, 0
+	m.isNamed, m.named = false, ""
+	m.own.count, m.nested.count = 0, 0
+	m.fields.reset()
+	m.queries.reset()
+}
+
 func (m *Match) read(t *Table, r *Request) Reason {
 	authority, text, query, ok := splitTarget(r.Target)
 	if !ok || !m.path.parse(text) {
+		m.path.text = ""
 		return MalformedRequest
 	}
-	if m.host, ok = requestHost(authority, r.Host); !ok {
+	if m.host, ok = t.requestHost(authority, r.Host); !ok {
 		return MalformedRequest
 	}
 	if m.method, ok = parseMethod(r.Method); !ok {
 		return MalformedRequest
 	}
-	m.fields.reset()
 	t.fields.scan(r.Header, &m.fields)
-	m.queries.reset()
 	if query != "" && !scanQuery(query, t.parameters, &m.queries) {
 		return MalformedRequest
 	}
 	if m.fields.full || m.queries.full || m.queries.has(0) {
 		return MalformedRequest
 	}
-	m.now = r.Now
+	m.now, m.posted = r.Now, m.method == methodPost
 	m.findRoutes(t)
 	if m.front == nil {
 		return m.miss(t)
@@ -159,8 +143,6 @@ func (m *Match) miss(t *Table) Reason {
 
 // findRoutes walks the trees that can hold the path.
 func (m *Match) findRoutes(t *Table) {
-	m.front, m.through, m.brand, m.bindAt, m.torn = nil, nil, 0, -1, false
-	m.own.count, m.nested.count = 0, 0
 	if m.path.long {
 		return
 	}
@@ -240,77 +222,10 @@ func (m *Match) segment(r *reading, i int) string {
 	return s
 }
 
-// walk finds the templates of a mount that match the path, and reports whether there are any.
-func (m *Match) walk(r *reading, mount *mount) bool {
-	r.api, r.offset, r.trim, r.count, r.version = mount.api, len(mount.prefix), 0, 0, nil
-	if m.path.count > 0 && len(mount.api.Suffixes) > 0 {
-		r.trim = suffix(m.path.segment(m.path.count-1), mount.api.Suffixes)
-	}
-	m.descend(r, mount.tree, r.offset)
-	return r.count > 0
-}
-
-// suffix returns the length of the one known suffix that is not part of the last segment.
-func suffix(last string, known []string) int {
-	longest := 0
-	for _, s := range known {
-		if len(s) > longest && len(s) < len(last) && strings.HasSuffix(last, s) && !dots(last[:len(last)-len(s)]) {
-			longest = len(s)
-		}
-	}
-	return longest
-}
-
-// descend follows every branch that fits, one at a time while there is but one.
-func (m *Match) descend(r *reading, n *node, i int) {
-	for ; i < m.path.count; i++ {
-		s := m.segment(r, i)
-		next, _ := n.literals.get(s)
-		for k := range n.partials {
-			if b := &n.partials[k]; b.segment.fits(s) {
-				m.descend(r, b.next, i+1)
-			}
-		}
-		switch {
-		case n.parameter == nil:
-		case next == nil:
-			next = n.parameter
-		default:
-			m.descend(r, n.parameter, i+1)
-		}
-		if next == nil {
-			return
-		}
-		n = next
-	}
-	switch {
-	case n.leaf == nil:
-	case r.count == maxReadings:
-		m.torn = true
-	default:
-		r.leaves[r.count] = n.leaf
-		r.count++
-	}
-}
-
-// beats reports whether every template of o has a more specific one in r.
-func (r *reading) beats(o *reading) bool {
-	for i := range o.count {
-		beaten := false
-		for k := range r.count {
-			beaten = beaten || r.leaves[k].beats(o.leaves[i])
-		}
-		if !beaten {
-			return false
-		}
-	}
-	return true
-}
-
 // overrideMethod judges the fields that replace the method. The one that the API declares may come once, on
 // a POST, as all servers that know it want it; anything else has a second reading.
 func (m *Match) overrideMethod() bool {
-	sent, seen := m.method, false
+	seen := false
 	for i := range m.fields.n {
 		note := &m.fields.list[i]
 		declared := int(note.name) == m.front.methodHeader
@@ -318,7 +233,7 @@ func (m *Match) overrideMethod() bool {
 			continue // a version field, or some other API's
 		}
 		effective, known := parseMethod(note.value)
-		if !declared || note.odd || !known || sent != methodPost || seen {
+		if !declared || note.odd || !known || !m.posted || seen {
 			return false
 		}
 		if m.nested.count > 0 && m.nested.api.methodHeader != m.front.methodHeader {
@@ -332,7 +247,6 @@ func (m *Match) overrideMethod() bool {
 // nameVersion finds the version that the request names. On a path where routes nest, the names that either
 // API gives to field and parameter are read, and mean the version of the API that is judged.
 func (m *Match) nameVersion() bool {
-	m.isNamed, m.named = false, ""
 	if m.fields.n == 0 && m.queries.n == 0 {
 		return true
 	}
@@ -367,7 +281,6 @@ func (m *Match) take(notes *notes, outer, inner int) bool {
 // anyVersion asks every version whether it has the route, newest first, and stops at the first that does.
 func (m *Match) anyVersion() outcome {
 	best := noPath
-	m.methods = 0
 	for _, r := range [2]*reading{&m.own, &m.nested} {
 		if r.count == 0 {
 			continue
@@ -382,70 +295,4 @@ func (m *Match) anyVersion() outcome {
 		}
 	}
 	return best
-}
-
-// in asks one version what the path and the method are in it, and leaves the answer in r.
-func (m *Match) in(r *reading, v *version) outcome {
-	if r.version == v {
-		return r.outcome
-	}
-	r.version, r.winners, r.outcome = v, 0, noPath
-	if v.ordinal < 0 {
-		return noPath
-	}
-	for i := range r.count {
-		if r.leaves[i].places[v.ordinal] != nil {
-			r.winners |= 1 << i
-		}
-	}
-	if r.winners&(r.winners-1) != 0 {
-		r.dropBeaten()
-	}
-	for w := r.winners; w != 0; w &= w - 1 {
-		place := r.leaves[bits.TrailingZeros32(w)].places[v.ordinal]
-		m.methods |= place.methods
-		op := place.by[m.method]
-		switch {
-		case op == nil:
-			r.outcome = max(r.outcome, noMethod)
-		case m.admits(r, op):
-			r.outcome = found
-		}
-	}
-	return r.outcome
-}
-
-// dropBeaten keeps the most specific templates, whatever methods they have (CATALOGUE.md, Overlap).
-func (r *reading) dropBeaten() {
-	all := r.winners
-	for w := all; w != 0; w &= w - 1 {
-		i := bits.TrailingZeros32(w)
-		for o := all; o != 0; o &= o - 1 {
-			if r.leaves[bits.TrailingZeros32(o)].beats(r.leaves[i]) {
-				r.winners &^= 1 << i
-				break
-			}
-		}
-	}
-}
-
-// admits reports whether every parameter of op takes its segment.
-func (m *Match) admits(r *reading, op *operation) bool {
-	if !op.narrowed && m.path.special>>r.offset&op.variable == 0 && m.through == nil {
-		return true
-	}
-	for i := range op.params {
-		p := &op.params[i]
-		at := r.offset + p.at
-		value := p.value(m.segment(r, at))
-		if m.path.special>>at&1 == 1 && !p.spelt(value) || !p.takes(value) {
-			return false
-		}
-		if r == &m.own && m.through != nil && at == m.through.brandAt {
-			if _, ok := accountID(value); !ok {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -1,7 +1,5 @@
 package decide
 
-import "strings"
-
 // mount puts an API's trees where its base, its outside routes and its passthroughs are.
 func (k *compiler) mount(a *api) {
 	k.put(&mount{front: a, prefix: a.base, api: a, tree: a.inside, bindAt: a.bindAt})
@@ -65,6 +63,9 @@ func (k *compiler) prefix(where string, a *api, p *Passthrough) template {
 
 // put files a mount under the first segment of its prefix.
 func (k *compiler) put(m *mount) {
+	for _, at := range m.prefix.parameters() {
+		m.names |= 1 << at
+	}
 	group := &k.table.anywhere
 	if len(m.prefix) > 0 && m.prefix[0].kind == literal {
 		found := false
@@ -78,25 +79,4 @@ func (k *compiler) put(m *mount) {
 	} else {
 		group.through = append(group.through, m)
 	}
-}
-
-// cutSuffix cuts a known suffix from the last segment of a template, as it is cut from that of a request.
-func cutSuffix(t template, known []string) template {
-	if len(t) == 0 {
-		return t
-	}
-	last := &t[len(t)-1]
-	text := &last.after
-	if last.kind == literal {
-		text = &last.before
-	}
-	n := suffix("x"+*text, known)
-	if n == len(*text) && last.kind == literal {
-		return t
-	}
-	*text = strings.TrimSuffix(*text, (*text)[len(*text)-n:])
-	if last.kind == partial && last.before == "" && last.after == "" {
-		last.kind = parameter
-	}
-	return t
 }

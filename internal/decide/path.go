@@ -69,8 +69,11 @@ func (p *path) parse(text string) bool {
 	}
 	start, marked := 1, false
 	for i := 1; i < len(text); i++ {
-		switch octets[text[i]] {
-		case unreserved:
+		class := octets[text[i]]
+		if class == unreserved {
+			continue
+		}
+		switch class {
 		case slash:
 			if !p.end(start, i, marked) {
 				return false
@@ -95,7 +98,7 @@ func (p *path) parse(text string) bool {
 // end takes the segment text[start:end].
 func (p *path) end(start, end int, marked bool) bool {
 	n := end - start
-	if n == 0 || n > maxSegment || dots(p.text[start:end]) {
+	if n == 0 || n > maxSegment || n <= 2 && dots(p.text[start:end]) {
 		return false
 	}
 	if p.count == maxSegments {
@@ -114,17 +117,17 @@ func (p *path) end(start, end int, marked bool) bool {
 // dots reports a segment that climbs or stays (RFC 3986, section 5.2.4).
 func dots(s string) bool { return s == "." || s == ".." }
 
-// escape returns the length of the escapes of one character at the start of s, or 0 if they are refused:
-// bad hex, an unreserved octet (which has a shorter spelling), a delimiter or a control in disguise, the
-// percent sign (double encoding), bytes that are no UTF-8 (overlong forms too), and characters that
-// compatibility folding turns into a delimiter or dots.
+// escape returns the length of the escapes of one character at the start of s, or 0 if no parameter can
+// allow them: bad hex, an unreserved octet (which has a shorter spelling), a delimiter or a control in
+// disguise, the percent sign (double encoding), bytes that are no UTF-8 (overlong forms too), and
+// characters that compatibility folding turns into a delimiter or dots (SECURITY.md, classes 2 and 3).
 func escape(s string) int {
 	first, ok := unescape(s)
 	if !ok {
 		return 0
 	}
 	if first < utf8.RuneSelf {
-		if octets[first] == unreserved || first < ' ' || first == 0x7f || strings.IndexByte(`/\%`, first) >= 0 {
+		if octets[first] == unreserved || first < ' ' || first == 0x7f || strings.IndexByte(`/\%;?#`, first) >= 0 {
 			return 0
 		}
 		return 3

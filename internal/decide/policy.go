@@ -71,7 +71,8 @@ type ScopeWords struct {
 type Route struct {
 	Method string `json:"method"`
 	// Template is relative to the API's base ("" is the base itself), each segment a literal, one
-	// {parameter}, or literal text around one parameter. With Outside it is absolute.
+	// {parameter}, or literal text around one parameter. With Outside it is absolute. It is written without
+	// the API's suffixes, which are cut from a request before it is matched.
 	Template string `json:"template"`
 	Outside  bool   `json:"outside,omitempty"`
 	Bind     Bind   `json:"bind,omitempty"` // only with Outside
@@ -89,7 +90,7 @@ type Route struct {
 type Param struct {
 	Name    string   `json:"name"`
 	Allow   string   `json:"allow,omitempty"`   // further ASCII octets
-	Percent bool     `json:"percent,omitempty"` // %XX of anything but unreserved, / \ % and controls; decoded must be UTF-8
+	Percent bool     `json:"percent,omitempty"` // %XX of anything but unreserved, / \ % ; ? # and controls; decoded must be UTF-8
 	Integer bool     `json:"integer,omitempty"` // -?[0-9]{1,19}
 	Enum    []string `json:"enum,omitempty"`
 	Pattern string   `json:"pattern,omitempty"` // RE2, matched on the whole segment, at most 256 characters

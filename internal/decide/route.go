@@ -89,7 +89,6 @@ func (p *planter) full(route *Route) (full template, base int, ok bool) {
 		p.fault("%v", err)
 		return nil, 0, false
 	}
-	t = cutSuffix(t, a.Suffixes)
 	if !route.Outside {
 		if route.Bind != "" {
 			p.fault("binds by itself, which only an outside route does")

@@ -90,7 +90,8 @@ func readLine(t testing.TB, a *decide.API, line string, words []string) {
 	}
 }
 
-// readRoute reads `[outside] [strict] METHOD TEMPLATE = NEEDS`; NEEDS is public, nothing, or alternatives.
+// readRoute reads `[outside] [strict] [upgrade] METHOD TEMPLATE = NEEDS`; the template - is the base itself,
+// and NEEDS is public, nothing, or alternatives.
 func readRoute(t testing.TB, v *decide.Version, line string) {
 	t.Helper()
 	left, needs, found := strings.Cut(strings.TrimSpace(line), " = ")
@@ -98,23 +99,13 @@ func readRoute(t testing.TB, v *decide.Version, line string) {
 		t.Fatalf("sheet: %q says not what the route needs", line)
 	}
 	var r decide.Route
-	for {
-		if rest, ok := strings.CutPrefix(left, "outside "); ok {
-			r.Outside, r.Bind, left = true, decide.BindNone, rest
-			continue
-		}
-		if rest, ok := strings.CutPrefix(left, "strict "); ok {
-			r.Strict, left = true, rest
-			continue
-		}
-		if rest, ok := strings.CutPrefix(left, "upgrade "); ok {
-			r.Upgrade, left = true, rest
-			continue
-		}
-		break
+	if rest, ok := strings.CutPrefix(left, "outside "); ok {
+		r.Outside, r.Bind, left = true, decide.BindNone, rest
 	}
+	left, r.Strict = strings.CutPrefix(left, "strict ")
+	left, r.Upgrade = strings.CutPrefix(left, "upgrade ")
 	r.Method, left, _ = strings.Cut(left, " ")
-	r.Template, r.Params = readTemplate(left)
+	r.Template, r.Params = readTemplate(strings.TrimPrefix(left, "-"))
 	switch needs {
 	case "public":
 		r.Public = true
@@ -143,12 +134,7 @@ func readTemplate(s string) (string, []decide.Param) {
 		if !found {
 			return out.String(), params
 		}
-		inner, after, _ := strings.Cut(rest, "} ")
-		if i := strings.IndexByte(rest, '}'); !strings.Contains(rest[:i], " ") {
-			inner, after = rest[:i], rest[i+1:]
-		} else {
-			inner, after = rest[:i], rest[i+1:]
-		}
+		inner, after, _ := strings.Cut(rest, "}")
 		words := strings.Fields(inner)
 		out.WriteString("{" + words[0] + "}")
 		s = after
@@ -300,11 +286,15 @@ func parseRequest(t testing.TB, line string) *decide.Request {
 	}
 	r.Method, r.Target = take(), take()
 	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
-		inner, rest, found := strings.Cut(strings.TrimPrefix(line, "["), "]")
-		if !found || line[0] != '[' {
+		if line[0] != '[' || line[len(line)-1] != ']' {
 			t.Fatalf("sheet: %q is not in brackets", line)
 		}
-		line = rest
+		inner, rest, more := strings.Cut(line[1:], "] [")
+		if line = ""; more {
+			line = "[" + rest
+		} else {
+			inner = strings.TrimSuffix(inner, "]")
+		}
 		switch key, value, _ := strings.Cut(inner, "="); key {
 		case "host":
 			r.Host = value

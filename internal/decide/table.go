@@ -15,6 +15,7 @@ type Table struct {
 	ids        map[versionKey]VersionID
 	mounts     names[*mounts] // by the first literal of the prefix
 	anywhere   mounts         // whose prefix is empty or begins with a parameter
+	hosts      []string       // of all APIs, to know them at a glance
 	fields     fields         // the first len(methodFields) are those
 	parameters []string       // query parameters that are watched; the first is methodParameter
 }
@@ -44,6 +45,7 @@ type api struct {
 type version struct {
 	id      VersionID
 	key     versionKey
+	api     *api           // nil when the catalogue has the API no more
 	ordinal int            // index in api.versions; -1 when the catalogue has it no more
 	sunset  int64          // microseconds; 0 for never
 	retired bool           // by its state, or gone
@@ -60,6 +62,7 @@ type mount struct {
 	api     *api     // whose routes follow
 	tree    *node
 	bindAt  int
+	names   uint32   // positions of parameters in prefix
 	through *through // nil for the API's own routes
 }
 
@@ -145,8 +148,8 @@ func (t *Table) knowsHost(name string) bool {
 
 // fits reports whether p is at or under the mount's prefix.
 func (m *mount) fits(p *path) bool {
-	if p.count < len(m.prefix) {
-		return false
+	if p.count < len(m.prefix) || p.special&m.names != 0 {
+		return false // an account is named in unreserved octets alone
 	}
 	for i := range m.prefix {
 		if s := &m.prefix[i]; s.kind != parameter && !s.fits(p.segment(i)) {
