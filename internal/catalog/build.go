@@ -53,7 +53,15 @@ func Build(src *Source, opts Options) (*Result, []Problem) {
 			report{list: b.list}.trouble(place{file: src.file}, "%s is confirmed as public, but no document says so", short(c))
 		}
 	}
-	return b.result(), b.list.sorted(src.file)
+	res := b.result()
+	if !b.list.fatal {
+		// The rules above are meant to leave nothing that a verifier would refuse. If one of them has a
+		// hole, publishing is where that must show, not every verifier at once.
+		if _, err := decide.Compile(&res.Catalogue, nil); err != nil {
+			report{list: b.list}.fatal(place{file: src.file}, "verifiers would refuse this: %v", err)
+		}
+	}
+	return res, b.list.sorted(src.file)
 }
 
 type builder struct {
@@ -63,7 +71,7 @@ type builder struct {
 	confirmed map[string]bool // true: such an operation was met
 	// unconfirmed are the operations that a document calls public and nobody confirmed.
 	unconfirmed []string
-	apis      []*builtAPI
+	apis        []*builtAPI
 }
 
 type builtAPI struct {
@@ -103,11 +111,11 @@ type built struct {
 	shown     string   // the whole path as the document writes it, its server's path before it
 	full, rel template // without a known suffix; rel is full if outside
 	outside   bool
-	bind      decide.Bind
 	category  string // display name
 	label     string
-	standard  string // default scope name
-	sets      [][]string
+	standard  string     // default scope name
+	sets      [][]string // alternatives, as the route has them
+	bodySets  [][]string // of POST, when its body may name another method: what really is asked; else nil
 	isPublic  bool
 	access    string
 	over      fileOperation
@@ -212,7 +220,7 @@ func (o *built) route() decide.Route {
 		Strict: o.over.strict, Params: o.params, Upgrade: o.over.upgrade,
 	}
 	if o.outside {
-		r.Bind = o.bind
+		r.Bind = decide.BindNone
 	}
 	return r
 }
@@ -276,10 +284,14 @@ func (v *builtVersion) present() Version {
 }
 
 func (o *built) present() Operation {
+	asks, public := o.sets, o.isPublic
+	if o.bodySets != nil {
+		asks, public = o.bodySets, false
+	}
 	return Operation{
 		ID: o.id, Method: o.method, Path: o.shown, Template: o.rel.String(), Outside: o.outside,
 		Nested: o.nested, Category: o.category, Summary: o.label, Description: o.description, Access: o.access,
-		Scopes: o.sets, Public: o.isPublic, BodyBrands: o.bodyNames, Deprecated: o.deprecated,
+		Scopes: asks, Public: public, BodyBrands: o.bodyNames, Deprecated: o.deprecated,
 		File: o.file, Line: o.line,
 	}
 }

@@ -294,8 +294,8 @@ func (r *reader) serverList(n located) []server {
 		})
 		parsed, ok := parseServer(raw)
 		if !ok {
-			r.trouble(place{n.file, s.row()}, "server %s is no URL and is not read", short(raw))
-			continue
+			r.trouble(place{n.file, s.row()}, "server %s is no URL", short(raw))
+			parsed.host = "(no URL)" // is nobody's host: what we cannot read we do not take for the API's own
 		}
 		out = append(out, parsed)
 	}

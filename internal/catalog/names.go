@@ -7,28 +7,22 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"counterfoil.dev/counterfoil/internal/scope"
 )
 
 // Lengths of what people read, in characters.
 const (
 	maxLabel       = 120
-	maxScopeName   = 160 // octets; names are ASCII
+	maxScopeName   = scope.MaxName // octets; names are ASCII
 	maxTitle       = 120
 	maxDescription = 4000
 	maxProblemText = 600
 )
 
-// validScopeName is [A-Za-z0-9._:-]{1,160}.
 func validScopeName(s string) bool {
-	if s == "" || len(s) > maxScopeName {
-		return false
-	}
-	for i := range len(s) {
-		if !scopeOctet(s[i]) {
-			return false
-		}
-	}
-	return true
+	_, err := scope.ParseName(s)
+	return err == nil
 }
 
 func scopeOctet(c byte) bool {

@@ -40,7 +40,7 @@ func (v *builtVersion) nestUnder(a *builtAPI, p filePassthrough, prefix template
 		case len(o.rel) == 0:
 			v.note(o.place, "%s %s does not nest under %s of API %s: nothing nests at the prefix itself", o.method, short(o.path), p.prefix, a.name)
 		case len(full) > maxSegments:
-			v.trouble(o.place, "%s %s does not nest under %s of API %s: the path would have more than %d segments", o.method, short(o.path), p.prefix, a.name, maxSegments)
+			v.fatal(o.place, "%s %s under %s of API %s would have more than %d segments", o.method, short(o.path), p.prefix, a.name, maxSegments)
 		default:
 			count++
 			o.nested = append(o.nested, NestedPath{a.name, full.String()})

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -22,7 +23,7 @@ func (v *builtVersion) admit(o *operation, used *usedMarks) {
 	b := &built{operation: o}
 	out := func(format string, args ...any) {
 		v.leftOut[v.standardName(b)] = true
-		v.trouble(o.place, o.method+" "+short(o.path)+" is left out: "+format, args...)
+		v.trouble(o.place, "%s %s is left out: %s", o.method, short(o.path), fmt.Sprintf(format, args...))
 	}
 	host, prefix, ok := v.server(o)
 	b.shown = prefix + o.path
@@ -46,7 +47,7 @@ func (v *builtVersion) admit(o *operation, used *usedMarks) {
 	switch {
 	case permit >= 0:
 		used.outside[permit] = true
-		b.outside, b.rel, b.bind = true, b.full, decide.Bind(v.api.outside[permit].bind)
+		b.outside, b.rel = true, b.full
 		if !ok {
 			v.note(o.place, "%s %s is admitted, but requests to %s are refused until hosts names it", o.method, short(o.path), host)
 		}

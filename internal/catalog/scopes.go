@@ -228,8 +228,8 @@ func (v *builtVersion) addAll() {
 // maxAlternatives bounds the product of alternatives that a method in the body makes.
 const maxAlternatives = 64
 
-// unionBodies makes POST ask for what all methods of its path ask for, when the backend takes the
-// method from a body that no door sees: else the scope of POST would open DELETE (SECURITY.md class 8).
+// unionBodies tells people what decide asks of a POST whose body may name another method: what all
+// methods of its path ask for, else the scope of POST would open DELETE (SECURITY.md class 8).
 func (v *builtVersion) unionBodies() {
 	if !v.api.methodInBody {
 		return
@@ -240,21 +240,15 @@ func (v *builtVersion) unionBodies() {
 	}
 	for _, ops := range paths {
 		at := slices.IndexFunc(ops, func(o *built) bool { return o.method == "POST" })
-		if at < 0 {
-			continue
-		}
-		post := ops[at]
 		sets := [][]string{{}}
 		for _, o := range ops {
 			if !o.isPublic {
 				sets = product(sets, o.sets)
 			}
 		}
-		if post.isPublic && len(ops) > 1 {
-			v.trouble(post.place, "POST %s is not public: a body may name another method of the path", short(post.path))
-			post.isPublic = len(sets[0]) == 0
+		if at >= 0 && len(ops) > 1 && len(sets[0]) > 0 {
+			ops[at].bodySets = tidySets(sets)
 		}
-		post.sets = tidySets(sets)
 	}
 }
 
@@ -262,7 +256,7 @@ func (v *builtVersion) unionBodies() {
 func product(a, b [][]string) [][]string {
 	var out [][]string
 	if len(a)*len(b) > maxAlternatives {
-		return [][]string{sortedSet(slices.Concat(append(slices.Clone(a), b...)...))}
+		return [][]string{sortedSet(slices.Concat(append(slices.Clone(a), b...)...))} // asks too much, never too little
 	}
 	for _, x := range a {
 		for _, y := range b {

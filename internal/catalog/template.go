@@ -148,6 +148,16 @@ func (t template) isPrefixOf(u template) bool {
 	return true
 }
 
+// meetsStart reports that some path can be at or under both t and u.
+func (t template) meetsStart(u template) bool {
+	for i := range min(len(t), len(u)) {
+		if !overlap(t[i], u[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // withoutSuffix strips one known suffix from the last segment, as decide does with a request before it
 // matches; a segment that is nothing else keeps it.
 func (t template) withoutSuffix(suffixes []string) template {

@@ -48,6 +48,8 @@ type fileText struct {
 	text string
 }
 
+// fileOutside admits an operation that is not under the base. Nothing in its path names the caller, and
+// the file must say so aloud: bind none.
 type fileOutside struct {
 	place
 	path, bind string
@@ -295,7 +297,7 @@ func (r *fileReader) readOutside(a *fileAPI, n *node) {
 		o := fileOutside{place: r.at(n)}
 		r.fields(n, "outside", map[string]field{
 			"path": r.into(&o.path, "outside path"),
-			"bind": r.oneOf(&o.bind, "outside bind", "none", "sid", "any-sid", "account"),
+			"bind": r.oneOf(&o.bind, "outside bind", "none"),
 		})
 		if o.path == "" || o.bind == "" {
 			r.fatal(o.place, "an outside entry needs path and bind")

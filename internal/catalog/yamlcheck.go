@@ -14,7 +14,7 @@ var (
 	headerToken = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 	queryName   = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
 	hostName    = regexp.MustCompile(`^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,15}$`)
-	suffixWord  = regexp.MustCompile(`^\.[A-Za-z0-9]{1,16}$`)
+	suffixWord  = regexp.MustCompile(`^\.[A-Za-z0-9]{1,15}$`)
 )
 
 // accountKinds are the kinds that an account can have.
@@ -156,6 +156,7 @@ func (r *fileReader) checkBase(a *fileAPI) {
 	}
 }
 
+// checkOutside holds that what is outside is outside: under the base, the caller must be bound.
 func (r *fileReader) checkOutside(a *fileAPI) {
 	base, err := parseTemplate(a.base)
 	if err != nil {
@@ -163,16 +164,11 @@ func (r *fileReader) checkOutside(a *fileAPI) {
 	}
 	for _, o := range a.outside {
 		t, err := parseTemplate(o.path)
-		if err != nil {
+		switch {
+		case err != nil:
 			r.fatal(o.place, "outside path %s: %v", o.path, err)
-			continue
-		}
-		if o.bind == "none" {
-			continue
-		}
-		// The parameter that names the caller is found by its name in the base.
-		if p := base.params(); len(p) != 1 || !t.whole(p[0]) {
-			r.fatal(o.place, "outside path %s has bind %s but no segment with the base's parameter", o.path, o.bind)
+		case len(t) >= len(base) && base.meetsStart(t):
+			r.fatal(o.place, "outside path %s: a path can be both there and under the base %s", o.path, a.base)
 		}
 	}
 }
@@ -195,11 +191,21 @@ func (r *fileReader) crossCheck(c *catalogFile) {
 	for _, a := range c.apis {
 		names[a.name] = a
 	}
-	for _, a := range c.apis {
+	for i, a := range c.apis {
+		for _, other := range c.apis[:i] {
+			if unnamed(other.base) == unnamed(a.base) && shareHost(a, other) {
+				r.forAPI(a.name).trouble(a.basePlace, "APIs %s and %s have the same base and hosts, so a path of both is refused", other.name, a.name)
+			}
+		}
 		for _, p := range a.passthrough {
 			r.forAPI(a.name).checkPassthrough(a, p, names[p.api])
 		}
 	}
+}
+
+// shareHost reports that a request can be for both APIs.
+func shareHost(a, b *fileAPI) bool {
+	return len(a.hosts) == 0 || len(b.hosts) == 0 || slices.ContainsFunc(a.hosts, func(h string) bool { return slices.Contains(b.hosts, h) })
 }
 
 func (r *fileReader) checkPassthrough(a *fileAPI, p filePassthrough, nested *fileAPI) {

@@ -33,6 +33,7 @@ func (r *fileReader) readScopes(a *fileAPI, n *node) {
 		}
 		if s.rename != "" && len(s.merge) > 0 {
 			r.fatal(s.place, "scope %s has both rename and merge", name)
+			return
 		}
 		a.scopes = append(a.scopes, s)
 	})
