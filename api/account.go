@@ -63,11 +63,22 @@ type Management struct {
 	Ended      *time.Time `json:"ended,omitempty"`
 }
 
-// ManagementCreate links an agency to a brand.
+// ManagementCreate links an agency to a brand. The agency is the account in the path.
 type ManagementCreate struct {
-	Agency int64      `json:"agency" minimum:"1"`
+	Agency int64      `json:"-"`
 	Brand  int64      `json:"brand" minimum:"1"`
 	Starts *time.Time `json:"starts,omitempty" doc:"Absent: now."`
+}
+
+// AccountChanged is the answer of an act that verifiers hear of.
+type AccountChanged struct {
+	Account Account `json:"account"`
+	Seq     Seq     `json:"seq"`
+}
+
+// Done is the answer of an act that leaves nothing to show: its position on the feed.
+type Done struct {
+	Seq Seq `json:"seq"`
 }
 
 // Why is the reason that a person gives for an act, shown in the history.

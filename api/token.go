@@ -98,6 +98,19 @@ type TokenUpgrade struct {
 	Revision int64    `json:"revision"`
 }
 
+// TokenReset asks for a new secret under the same SID; the old one ends at once.
+type TokenReset struct {
+	Revision int64 `json:"revision,omitempty" doc:"The revision that was seen; another one is a conflict. Absent: whichever it is."`
+}
+
+// TokenList is one page of an account's tokens, newest first, with the way to both sides.
+type TokenList struct {
+	Items    []Token `json:"items"`
+	Total    int64   `json:"total" doc:"Tokens that match the filters, on all pages."`
+	Next     string  `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
+	Previous string  `json:"previous,omitempty" doc:"Cursor of the page before; absent on the first."`
+}
+
 // TokenEnable enables a token, with a new secret if asked.
 type TokenEnable struct {
 	Reset bool `json:"reset,omitempty"`
@@ -154,12 +167,13 @@ type Whoami struct {
 
 // Explain asks whether a request would pass.
 type Explain struct {
+	SID    string `json:"sid,omitempty" maxLength:"64" doc:"Absent: the caller itself. Another token of the account, for a caller that may explain it."`
 	Method string `json:"method" maxLength:"16"`
 	Path   string `json:"path" maxLength:"8192" doc:"Request target with its query, as it is sent. {AccountSID} stands for the token's own."`
 	Host   string `json:"host,omitempty" maxLength:"255" doc:"Absent: the API's first host."`
 	// Version and Brand are shortcuts for the header and for the path of a nested call.
-	Version string `json:"version,omitempty" maxLength:"64"`
-	Brand   int64  `json:"brand,omitempty"`
+	Version string `json:"version,omitempty" maxLength:"64" doc:"Sent as the API's version header."`
+	Brand   int64  `json:"brand,omitempty" minimum:"1" doc:"Put in place of the first {parameter} of the path that is not {AccountSID}."`
 }
 
 // Explained is what the check would answer.
