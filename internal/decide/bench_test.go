@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"counterfoil.dev/counterfoil/internal/decide"
@@ -26,6 +27,7 @@ func bigCatalogue(n int) decide.Catalogue {
 		add("DELETE", resource+"/{Id}", name+"delete")
 		add("GET", resource+"/{Id}/Notes/{NoteId}", name+"note")
 		add("GET", resource+"/Export", name+"export")
+		add("GET", resource+"/{Id}.json", name+"json")
 	}
 	return decide.Catalogue{APIs: []decide.API{{
 		Name: "agency", Base: "/Agencies/{AccountSID}", Bind: decide.BindSID, Hosts: []string{"api.example.com"},
@@ -112,6 +114,8 @@ func TestPlainDecisionDoesNotAllocate(t *testing.T) {
 		"missing":   {change(func(r *decide.Request) { r.Target = "/Agencies/" + benchSID + "/Resource3" }), decide.InsufficientScope},
 		"foreign":   {change(func(r *decide.Request) { r.Target = "/Agencies/x/Resource3" }), decide.WrongAccount},
 		"crossing":  {change(func(r *decide.Request) { r.Target = "/Agencies/" + benchSID + "/Resource40/Export" }), decide.Allow},
+		"long":      {change(func(r *decide.Request) { r.Target = "/Agencies/" + benchSID + "/Resource0/" + strings.Repeat("x", 100) }), decide.Allow},
+		"lookalike": {change(func(r *decide.Request) { r.Target = "/Agencies/" + benchSID + "/Resource40/EXPORT" }), decide.MalformedRequest},
 		"no route":  {change(func(r *decide.Request) { r.Target = "/Agencies/x/y" }), decide.NoRoute},
 		"malformed": {change(func(r *decide.Request) { r.Target = "/Agencies/%2e%2e/y" }), decide.MalformedRequest},
 		"query":     {change(func(r *decide.Request) { r.Target += "?a=b&IrVersion=3&c" }), decide.Allow},

@@ -117,7 +117,7 @@ func (m *Match) read(t *Table, r *Request) Reason {
 	if m.front == nil {
 		return m.miss(t)
 	}
-	if !m.overrideMethod() || !m.nameVersion() {
+	if m.twofold() || !m.overrideMethod() || !m.nameVersion() {
 		return MalformedRequest
 	}
 	switch m.anyVersion() {
@@ -127,6 +127,11 @@ func (m *Match) read(t *Table, r *Request) Reason {
 		return MethodNotAllowed
 	}
 	return m.miss(t)
+}
+
+// twofold reports whether a careless server would read the path as another template.
+func (m *Match) twofold() bool {
+	return m.own.count > 0 && m.own.twofold || m.nested.count > 0 && m.nested.twofold
 }
 
 // miss names the reason for a path that is no route. An escape that no parameter allows there makes the

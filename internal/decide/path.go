@@ -115,7 +115,7 @@ func (p *path) end(start, end int, marked bool) bool {
 }
 
 // dots reports a segment that climbs or stays (RFC 3986, section 5.2.4).
-func dots(s string) bool { return s == "." || s == ".." }
+func dots[T string | []byte](s T) bool { return string(s) == "." || string(s) == ".." }
 
 // escape returns the length of the escapes of one character at the start of s, or 0 if no parameter can
 // allow them: bad hex, an unreserved octet (which has a shorter spelling), a delimiter or a control in

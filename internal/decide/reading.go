@@ -16,6 +16,8 @@ type reading struct {
 	leaves [maxReadings]*leaf
 	count  int
 
+	twofold bool // a careless server would read the path as another template
+
 	// What the version that was asked about last makes of it.
 	version *version
 	winners uint32 // leaves
@@ -33,7 +35,7 @@ const (
 
 // walk finds the templates of a mount that match the path, and reports whether there are any.
 func (m *Match) walk(r *reading, mount *mount) bool {
-	r.api, r.offset, r.trim, r.count, r.version = mount.api, len(mount.prefix), 0, 0, nil
+	r.api, r.offset, r.trim, r.count, r.version, r.twofold = mount.api, len(mount.prefix), 0, 0, nil, false
 	if m.path.count > 0 && len(mount.api.Suffixes) > 0 {
 		r.trim = suffix(m.path.segment(m.path.count-1), mount.api.Suffixes)
 	}
@@ -56,6 +58,9 @@ func (m *Match) descend(r *reading, n *node, i int) {
 	for ; i < m.path.count; i++ {
 		s := m.segment(r, i)
 		next, _ := n.literals.get(s)
+		if next == nil && n.open() {
+			m.lookAlike(r, n, s, i)
+		}
 		for k := range n.partials {
 			if b := &n.partials[k]; b.segment.fits(s) {
 				m.descend(r, b.next, i+1)

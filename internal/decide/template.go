@@ -33,11 +33,16 @@ func (s *segment) fits(raw string) bool {
 	case literal:
 		return raw == s.before
 	case partial:
-		return len(raw) > len(s.before)+len(s.after) &&
-			strings.HasPrefix(raw, s.before) && strings.HasSuffix(raw, s.after) &&
-			!dots(raw[len(s.before):len(raw)-len(s.after)])
+		return surrounds(s.before, s.after, raw)
 	}
 	return true
+}
+
+// surrounds reports whether raw is before, a parameter and after.
+func surrounds[T string | []byte](before, after string, raw T) bool {
+	end := len(raw) - len(after)
+	return end > len(before) && string(raw[:len(before)]) == before && string(raw[end:]) == after &&
+		!dots(raw[len(before):end])
 }
 
 // shape is s without the parameter's name: templates of one shape match the same paths.

@@ -1,6 +1,9 @@
 package decide
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // names finds something by a name. A handful is compared one by one, which is faster than hashing.
 type names[T any] struct {
@@ -50,12 +53,19 @@ type node struct {
 	literals  names[*node]
 	partials  []branch
 	parameter *node
-	leaf      *leaf // a template ends here
+	leaf      *leaf                     // a template ends here
+	twins     map[string][]entry[*node] // literals, by what a careless server takes for them
 }
 
 type branch struct {
 	segment segment
+	twin    [2]string // the text before and after, as a careless server compares it
 	next    *node
+}
+
+// open reports whether a segment may be a parameter here and could be taken for another branch.
+func (n *node) open() bool {
+	return n.parameter != nil && (n.twins != nil || n.partials != nil) || n.partials != nil && n.twins != nil
 }
 
 // leaf is one template, parameter names aside, with its operations in each version.
@@ -98,6 +108,11 @@ func (n *node) grow(s *segment) *node {
 		if !found {
 			next = new(node)
 			n.literals.put(s.before, next)
+			if n.twins == nil {
+				n.twins = map[string][]entry[*node]{}
+			}
+			plain := strings.ToLower(s.before)
+			n.twins[plain] = append(n.twins[plain], entry[*node]{s.before, next})
 		}
 		return next
 	case partial:
@@ -107,7 +122,8 @@ func (n *node) grow(s *segment) *node {
 			}
 		}
 		next := new(node)
-		n.partials = append(n.partials, branch{*s, next})
+		twin := [2]string{strings.ToLower(s.before), strings.ToLower(s.after)}
+		n.partials = append(n.partials, branch{*s, twin, next})
 		return next
 	}
 	if n.parameter == nil {
