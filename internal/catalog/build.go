@@ -199,6 +199,7 @@ func policyOf(a *builtAPI) decide.API {
 func policyVersion(v *builtVersion) decide.Version {
 	out := decide.Version{
 		Name: v.name, State: v.state, Deprecated: micros(v.dates.deprecated), Sunset: micros(v.dates.sunset),
+		Upstream: v.upstream,
 		Scopes: []decide.ScopeWords{}, Routes: []decide.Route{},
 	}
 	for _, s := range v.order {

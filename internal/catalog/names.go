@@ -153,7 +153,7 @@ func truncate(s string, limit int) string {
 var (
 	markTag  = regexp.MustCompile(`</?[A-Za-z][^<>]{0,200}>|<!--[^<>]{0,900}-->`)
 	markLink = regexp.MustCompile(`!?\[([^\[\]]{0,300})\]\([^()\s]{0,500}(?:\s+"[^"]{0,200}")?\)`)
-	markBold = regexp.MustCompile("[*]{1,3}([^*\n]{1,300})[*]{1,3}|__([^_\n]{1,300})__")
+	markBold = regexp.MustCompile("[*]{1,3}([^*\\s](?:[^*\n]{0,300}[^*\\s])?)[*]{1,3}|__([^_\n]{1,300})__")
 	markHead = regexp.MustCompile(`(?m)^[ \t]{0,3}(?:#{1,6}[ \t]+|>[ \t]?)`)
 )
 

@@ -121,9 +121,11 @@ func (r report) at(s Severity, file string, line int, format string, args ...any
 func (r report) fatal(p place, format string, args ...any) {
 	r.at(Fatal, p.file, p.line, format, args...)
 }
+
 func (r report) trouble(p place, format string, args ...any) {
 	r.at(Trouble, p.file, p.line, format, args...)
 }
+
 func (r report) note(p place, format string, args ...any) {
 	r.at(Note, p.file, p.line, format, args...)
 }

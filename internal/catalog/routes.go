@@ -227,7 +227,7 @@ func (a *builtAPI) checkMarks(used *usedMarks) {
 	}
 	for _, e := range a.parameters {
 		if !used.parameters[e.name] {
-			a.report.fatal(e.place, "parameter %s is in no path", e.name)
+			a.report.trouble(e.place, "parameter %s is in no path, so what it may hold is not widened", e.name)
 		}
 	}
 	for _, s := range a.scopes {

@@ -249,7 +249,9 @@ func (r *fileReader) readAPI(name string, line int, n *node) *fileAPI {
 		"operations":         func(n *node) { r.readOperations(a, n) },
 		"versions":           func(n *node) { r.readVersions(a, n) },
 	})
-	a.title = cleanLine(a.title, maxTitle)
+	if a.title = cleanLine(a.title, maxTitle); a.title == "" {
+		a.title = name
+	}
 	r.checkAPI(a, accounts)
 	return a
 }

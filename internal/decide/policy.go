@@ -55,6 +55,7 @@ type Version struct {
 	State      string `json:"state"`                // preview, current, supported, deprecated, retired
 	Deprecated int64  `json:"deprecated,omitempty"` // microseconds, UTC
 	Sunset     int64  `json:"sunset,omitempty"`     // from then on the version is retired
+	Upstream   string `json:"upstream,omitempty"`   // overrides the API's
 	// Scopes lists every scope of the version with the words that a refusal needs, ascending by name.
 	Scopes []ScopeWords `json:"scopes"`
 	Routes []Route      `json:"routes"` // ascending by Template, then Method
