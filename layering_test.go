@@ -366,7 +366,8 @@ func TestTheRulesCanBeBroken(t *testing.T) {
 	}
 }
 
-// The table is the design's. Where the design lies beside the checkout, the two are compared.
+// The table is the design's, and what was added since. Where the design lies beside the checkout, every
+// line that it has is compared.
 func TestTheTableIsTheDesigns(t *testing.T) {
 	design, err := os.ReadFile(filepath.Join("..", "shared", "DESIGN.md"))
 	if err != nil {
@@ -402,10 +403,13 @@ func TestTheTableIsTheDesigns(t *testing.T) {
 	}
 	want := map[string][]string{}
 	for pkg, allowed := range mayImport {
-		if allowed != everything && !strings.HasPrefix(pkg, "examples/") {
+		if _, found := got[pkg]; found {
 			want[pkg] = slices.AppendSeq([]string{}, slices.Values(strings.Fields(allowed)))
 			slices.Sort(want[pkg])
 		}
+	}
+	if len(got) < 20 {
+		t.Fatalf("only %d lines of the design's table were read", len(got))
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("the design (-) and the table (+):\n%s", diff)
