@@ -42,18 +42,21 @@ func (m *Match) API() *API {
 	return m.front.API
 }
 
-// Bind says how the path names the caller, and Bound is the raw segment that does; "" with [BindNone].
+// Bind says how the path names the caller; "", which refuses, if no API was found.
 func (m *Match) Bind() Bind {
-	if m.bindAt < 0 {
+	switch {
+	case m.front == nil:
+		return ""
+	case m.bindAt < 0:
 		return BindNone
 	}
 	return m.front.Bind
 }
 
-// Bound returns the raw segment that names the caller. For [BindAnySID] it is to be looked up for
-// Caller.Named.
+// Bound returns the raw segment that names the caller, "" for none. With [BindAnySID] it is what is to be
+// looked up for Caller.Named.
 func (m *Match) Bound() string {
-	if m.bindAt < 0 {
+	if m.front == nil || m.bindAt < 0 {
 		return ""
 	}
 	return m.segment(&m.own, m.bindAt)

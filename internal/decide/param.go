@@ -105,11 +105,15 @@ func compileParam(p *param, q *Param) error {
 	if len(q.Pattern) > maxPattern {
 		return fmt.Errorf("has a pattern of more than %d bytes", maxPattern)
 	}
-	// Both ends are anchored: a dot that matches anything, or a prefix that does, is class 46.
-	pattern, err := regexp.Compile(`\A(?:` + q.Pattern + `)\z`)
+	// It must be a pattern by itself: a)|(b would break out of the anchors. Both ends are anchored, since a
+	// pattern that matches some of a segment admits anything around it (SECURITY.md, class 46).
+	_, err := regexp.Compile(q.Pattern)
 	if err != nil {
 		return errors.New("has a pattern that RE2 does not take")
 	}
-	p.pattern = pattern
+	p.pattern, err = regexp.Compile(`\A(?:` + q.Pattern + `)\z`)
+	if err != nil {
+		return errors.New("has a pattern that RE2 does not take")
+	}
 	return nil
 }
