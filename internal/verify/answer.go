@@ -90,3 +90,12 @@ func WriteProblem(w http.ResponseWriter, problem *api.Error) {
 		return
 	}
 }
+
+// DropIdentity removes every field that some backend may take for one of ours, whoever sent it.
+func DropIdentity(h http.Header) {
+	for key := range h {
+		if HasFoldedPrefix(key, "x-counterfoil-") {
+			delete(h, key)
+		}
+	}
+}

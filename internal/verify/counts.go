@@ -28,6 +28,7 @@ var counted = [...]api.Code{
 	api.CodeVersionRetired,
 	api.CodeInsufficientScope,
 	api.CodeHostNotAllowed,
+	api.CodeBodyTooLarge,
 	api.CodeStale,
 	api.CodeInternal, // last: it stands for what is not in the list
 }
@@ -35,18 +36,20 @@ var counted = [...]api.Code{
 // counts are decisions by their precise code.
 type counts [len(counted)]atomic.Int64
 
-func (c *counts) add(d *Decision) {
-	at := 0
-	if !d.Allowed {
-		at = len(counted) - 1
-		for i, code := range counted[:at] {
-			if code == d.Code && code != "" {
-				at = i
-				break
-			}
+func (c *counts) add(d *Decision)  { c[placeOf(d)].Add(1) }
+func (c *counts) take(d *Decision) { c[placeOf(d)].Add(-1) }
+
+func placeOf(d *Decision) int {
+	if d.Allowed {
+		return 0
+	}
+	last := len(counted) - 1
+	for i, code := range counted[1:last] {
+		if code == d.Code {
+			return 1 + i
 		}
 	}
-	c[at].Add(1)
+	return last
 }
 
 func (c *counts) read() map[api.Code]int64 {

@@ -2,44 +2,11 @@ package verify
 
 import (
 	"net/http"
-	"net/netip"
+	"strings"
 
 	"counterfoil.dev/counterfoil/api"
 	"counterfoil.dev/counterfoil/internal/decide"
-	"counterfoil.dev/counterfoil/internal/token"
 )
-
-// Request is what a door hands over of one request: what it received, raw.
-type Request struct {
-	Method string
-	Target string              // the raw request target
-	Host   string              // the Host field or :authority, raw
-	Header map[string][]string // keys as net/http has them; hop-by-hop fields are removed already
-	Client netip.Addr          // who sent it, as far as that is known
-	Agent  string              // its User-Agent
-	ID     string              // the request id that the answer and the log carry
-	Accept Kinds               // the zero value accepts no credential
-}
-
-// Kinds are the kinds of credential that a caller of the verifier accepts. A door accepts access tokens
-// and nothing else; API-zero tokens open the management API alone (SECURITY.md, class 36).
-type Kinds uint8
-
-// Kinds that can be accepted.
-const (
-	AccessTokens Kinds = 1 << iota
-	ZeroTokens
-)
-
-func (k Kinds) has(kind token.Kind) bool {
-	switch kind {
-	case token.Access:
-		return k&AccessTokens != 0
-	case token.Zero:
-		return k&ZeroTokens != 0
-	}
-	return false
-}
 
 // Decision is the answer to one request. The zero value refuses. It may be used again, which saves its
 // allocation; what [Verifier.Verify] wrote is overwritten whole.
@@ -68,6 +35,7 @@ type Decision struct {
 	verdict     decide.Verdict
 	caller      decide.Caller
 	ends        api.Micros // when the token ended, on [api.CodeTokenExpired]
+	detail      string     // a door's own words, in place of those that belong to the code
 }
 
 // Route is the operation that was judged, or nil if none was reached.
@@ -76,8 +44,27 @@ func (d *Decision) Route() *decide.Route { return d.verdict.Route }
 // Upgrade says whether the route admits Upgrade requests.
 func (d *Decision) Upgrade() bool { return d.Allowed && d.verdict.Upgrade }
 
-// Method is the method that was judged: on an API that declares an override field, that of the field.
-func (d *Decision) Method() string { return d.match.Method() }
+// Path is the raw path that was judged, without the query; "" if the target was refused.
+func (d *Decision) Path() string {
+	if d.table == nil || d.Code == api.CodeMalformedRequest {
+		return ""
+	}
+	return d.match.Path()
+}
+
+// Origin is the target in origin-form, octet for octet what was judged: the form in which it goes to a
+// backend. It is "" where no target was judged.
+func (d *Decision) Origin() string {
+	target := d.asked.Target
+	if target == "" || target[0] == '/' {
+		return target
+	}
+	_, rest, _ := strings.Cut(target, "://")
+	if at := strings.IndexByte(rest, '/'); at >= 0 {
+		return rest[at:]
+	}
+	return ""
+}
 
 // Catalogued is the API in whose base the path lies, with its upstream, or nil if none was found. It must
 // not be changed.
@@ -88,15 +75,6 @@ func (d *Decision) Catalogued() *decide.API {
 	return d.match.API()
 }
 
-// Versions are the version judged, and on a passthrough path that of the API in front of it: the one
-// whose upstream the request goes to.
-func (d *Decision) OuterVersion() string {
-	if d.verdict.OuterVersion != "" {
-		return d.verdict.OuterVersion
-	}
-	return d.Version
-}
-
 // Methods lists the methods that the path has, for the Allow field of a 405 (RFC 9110, section 15.5.6).
 func (d *Decision) Methods() string { return d.match.Methods() }
 
@@ -104,7 +82,8 @@ func (d *Decision) Methods() string { return d.match.Methods() }
 func (d *Decision) begin(r *Request) {
 	d.Allowed, d.Code, d.Known = false, api.CodeInternal, false
 	d.Account, d.SID, d.API, d.Version, d.Scope, d.Brand = 0, "", "", "", "", 0
-	d.accountText, d.brandText, d.table, d.ends = "", "", nil, 0
+	d.accountText, d.brandText, d.table, d.ends, d.detail = "", "", nil, 0, ""
+	d.asked = decide.Request{}
 	d.verdict = decide.Verdict{Missing: d.verdict.Missing[:0]}
 	d.RequestID = r.ID
 }

@@ -22,6 +22,9 @@ func (v *Verifier) Problem(d *Decision) *api.Error {
 	}
 	e := &api.Error{Code: d.Public(), Status: d.status(), RequestID: d.RequestID}
 	e.Title, e.Detail = v.words(d)
+	if d.detail != "" {
+		e.Detail = d.detail
+	}
 	switch e.Code {
 	case api.CodeInsufficientScope:
 		e.Missing = missing(d)
@@ -84,6 +87,8 @@ func (v *Verifier) words(d *Decision) (title, detail string) {
 		return "The token is on hold", "Its page says since when and why."
 	case api.CodeAccountSuspended:
 		return "The account is suspended", "No token of this account opens anything until the operator lifts the suspension."
+	case api.CodeBodyTooLarge:
+		return "The body is too large", "The gateway does not take a request body of this size."
 	case api.CodeStale:
 		return "Not available now", "Tokens cannot be checked at this moment. Try again shortly."
 	case api.CodeInternal:

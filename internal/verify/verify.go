@@ -365,3 +365,24 @@ func (v *Verifier) Identify(r *Request, d *Decision) {
 		d.Code, d.Allowed = form, false
 	}
 }
+
+// Again judges a request that d allowed once more, by what is in force now: whoever keeps a connection open
+// asks from time to time. Nothing is counted.
+func (v *Verifier) Again(d *Decision, r *Request) bool {
+	if !d.Known {
+		now := new(Decision)
+		now.begin(r)
+		v.judge(r, now)
+		return now.Allowed
+	}
+	sid, err := token.ParseSID(d.SID)
+	return err == nil && v.Explain(sid, r).Allowed
+}
+
+// Overrule makes an allowed decision a refusal, for a cause that only the door knows. Empty words mean
+// those of the code.
+func (v *Verifier) Overrule(d *Decision, code api.Code, detail string) {
+	v.counts.take(d)
+	d.Allowed, d.Code, d.detail = false, code, detail
+	v.counts.add(d)
+}

@@ -31,8 +31,8 @@ type Authority struct {
 	accounts  map[int64]api.AccountFacts
 	grants    map[string]api.Grant
 	hidden    map[string]bool
-	changed   chan struct{} // closed and replaced at every change of anything
-	progress  chan struct{} // closed and replaced when a follower has applied something
+	changed   chan struct{} // closed and replaced at every act
+	progress  chan struct{} // closed and replaced when a follower has applied, confirmed or reported something
 	confirmed map[string]api.Seq
 	batches   []api.UsageBatch
 	asked     map[string]int
@@ -204,6 +204,10 @@ func (a *Authority) Follow(ctx context.Context, after api.Seq, apply func([]api.
 func (a *Authority) applied() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.advance()
+}
+
+func (a *Authority) advance() {
 	close(a.progress)
 	a.progress = make(chan struct{})
 }
@@ -250,7 +254,7 @@ func (a *Authority) Report(_ context.Context, batch *api.UsageBatch) error {
 	if batch.Number > last {
 		a.batches = append(a.batches, *batch)
 	}
-	a.wake()
+	a.advance()
 	return nil
 }
 
@@ -259,7 +263,7 @@ func (a *Authority) Confirm(_ context.Context, node string, seq api.Seq) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.confirmed[node] = max(a.confirmed[node], seq)
-	a.wake()
+	a.advance()
 	return nil
 }
 
