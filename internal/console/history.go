@@ -1,0 +1,140 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"counterfoil.dev/counterfoil/api"
+	"counterfoil.dev/counterfoil/internal/audit"
+	"counterfoil.dev/counterfoil/internal/authority"
+	"counterfoil.dev/counterfoil/internal/console/view"
+)
+
+// events puts acts into rows.
+func events(list []api.HistoryEvent) []view.Event {
+	out := make([]view.Event, 0, len(list))
+	for _, h := range list {
+		e := view.Event{
+			Seq: strconv.FormatInt(int64(h.Seq), 10), At: h.At, Who: h.Who, Address: h.Address,
+			What: strings.ToUpper(h.Words[:1]) + h.Words[1:], Refused: h.Refused, Subject: view.Link{Text: h.Name},
+		}
+		if e.Who == "" {
+			e.Who = "Somebody unknown"
+		}
+		if h.Token != "" {
+			e.Via = "API"
+		}
+		if h.Kind == string(audit.OnToken) && h.Action != string(audit.DeleteToken) {
+			e.Subject.Href = view.TokenPath(h.Subject)
+		}
+		if h.Count > 1 {
+			e.Details = append(e.Details, view.Fact{Label: "Times", Text: strconv.FormatInt(h.Count, 10)})
+		}
+		for _, d := range h.Details {
+			e.Details = append(e.Details, view.Fact{Label: d.Name, Text: change(d)})
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func change(d api.HistoryPair) string {
+	switch {
+	case d.Before == "":
+		return d.After
+	case d.After == "":
+		return "was " + d.Before
+	default:
+		return d.Before + " → " + d.After
+	}
+}
+
+// historyQuery reads the filter of a history page.
+func historyQuery(query url.Values) (authority.HistoryQuery, view.HistoryFilter) {
+	q := authority.HistoryQuery{Cursor: query.Get("page"), Limit: pageSize, Subject: strings.TrimSpace(query.Get("q"))}
+	f := view.HistoryFilter{Query: q.Subject, From: query.Get("from")}
+	for _, a := range audit.Actions() {
+		chosen := string(a) == query.Get("what")
+		if chosen {
+			q.Action = a
+		}
+		words := a.Words()
+		f.What = append(f.What, view.Choice{Value: string(a), Label: strings.ToUpper(words[:1]) + words[1:], Selected: chosen})
+	}
+	if t, err := time.Parse(time.DateOnly, f.From); err == nil {
+		q.Since = t
+	}
+	return q, f
+}
+
+func (c *Console) drawHistory(v *visit, token *view.TokenCard, q authority.HistoryQuery, f view.HistoryFilter) error {
+	page, err := c.authority.History(v.r.Context(), v.by, v.account, q)
+	if err != nil {
+		return err
+	}
+	query := v.r.URL.Query()
+	query.Del("page")
+	f.Action = v.r.URL.Path
+	p := view.HistoryPage{
+		Frame: v.frame(), Token: token, Events: events(page.Items), Filter: f,
+		CSV: view.PathHistoryCSV + "?" + query.Encode(), JSONL: view.PathHistoryJSONL + "?" + query.Encode(),
+		Pager: pager(v.r.URL, 1, len(page.Items), -1, "", page.Next),
+	}
+	if q.Cursor != "" { // by key: there is a first page, not a number
+		first := *v.r.URL
+		first.RawQuery = query.Encode()
+		p.Pager.Prev = first.String()
+	}
+	if v.by.Operator && q.Cursor == "" {
+		chain, err := c.authority.VerifyHistory(v.r.Context(), v.by)
+		if err != nil {
+			return err
+		}
+		p.Chain = fmt.Sprintf("The chain of %d events is whole.", chain.Events)
+		if chain.Broken != 0 {
+			p.Chain = fmt.Sprintf("The chain is broken at event %d: it was changed after it was written.", chain.Broken)
+		}
+	}
+	return v.draw(http.StatusOK, view.History(p))
+}
+
+func (c *Console) history(v *visit) error {
+	q, f := historyQuery(v.r.URL.Query())
+	return c.drawHistory(v, nil, q, f)
+}
+
+func (c *Console) operatorHistory(v *visit) error {
+	q, f := historyQuery(v.r.URL.Query())
+	q.All = true
+	return c.drawHistory(v, nil, q, f)
+}
+
+func (c *Console) tokenHistory(v *visit) error {
+	e, err := c.editing(v)
+	if err != nil {
+		return err
+	}
+	q, f := historyQuery(v.r.URL.Query())
+	q.Subject, f.Query = e.token.SID, ""
+	card := v.card(e.token, e.offer)
+	return c.drawHistory(v, &card, q, f)
+}
+
+func (c *Console) historyCSV(v *visit) error { return c.export(v, "csv", "text/csv; charset=utf-8") }
+
+func (c *Console) historyJSONL(v *visit) error { return c.export(v, "jsonl", "application/x-ndjson") }
+
+// export streams a history as a file. An error after the first octet cuts the file off, which the
+// browser reports.
+func (c *Console) export(v *visit, format, contentType string) error {
+	q, _ := historyQuery(v.r.URL.Query())
+	q.All = v.by.Operator && v.account == 0
+	h := v.w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Disposition", `attachment; filename="history.`+format+`"`)
+	return c.authority.ExportHistory(v.r.Context(), v.by, v.account, q, format, v.w)
+}

@@ -1,0 +1,95 @@
+package console
+
+import (
+	"net/http"
+
+	"counterfoil.dev/counterfoil/internal/console/view"
+)
+
+// routes is every page and form of the desk. GET shows and changes nothing; POST acts.
+func (c *Console) routes(mux *http.ServeMux) {
+	get := func(path string, h http.HandlerFunc) { mux.HandleFunc("GET "+path, h) }
+	post := func(path string, h http.HandlerFunc) { mux.HandleFunc("POST "+path, h) }
+
+	// Everybody.
+	get(view.PathAssets+"{file}", serveAsset)
+	get(view.PathSignIn, c.signInPage)
+	post(view.PathSignIn, c.signIn)
+	post(view.PathSignOut, c.page(c.signOut))
+	get("/signed-out", c.signedOut)
+	get(view.PathSetUp, c.setUpPage)
+	post(view.PathSetUp, c.setUp)
+	get(view.PathInvitation, c.invitationPage)
+	post(view.PathInvitation, c.acceptInvitation)
+	get(view.PathForgot, c.forgotPage)
+	post(view.PathForgot, c.forgot)
+	get(view.PathReset, c.resetPasswordPage)
+	post(view.PathReset, c.resetPassword)
+	get(pathSignInLink, c.signInLinkPage)
+	post(pathSignInLink, c.signInByLink)
+
+	// Members of an account.
+	get("/{$}", c.page(c.home))
+	post(view.PathAccount, c.page(c.switchAccount))
+	get(view.PathSettings, c.member(c.settings))
+	get(view.PathTokens, c.member(c.tokenList))
+	get(view.PathTokenName, c.member(c.tokenName))
+	get(view.PathTokenNew, c.member(c.tokenNewPage))
+	post(view.PathTokenNew, c.member(c.tokenNew))
+	token := func(act string) string { return view.TokenPath("{sid}", act) }
+	get(view.TokenPath("{sid}"), c.member(c.tokenEditPage))
+	post(token("update"), c.member(c.tokenUpdate))
+	get(token("first-call"), c.member(c.firstCall))
+	get(token("history"), c.member(c.tokenHistory))
+	get(token("duplicate"), c.member(c.tokenDuplicatePage))
+	post(token("duplicate"), c.member(c.tokenDuplicate))
+	get(token("reset"), c.member(c.tokenResetPage))
+	post(token("reset"), c.member(c.tokenReset))
+	get(token("upgrade"), c.member(c.tokenUpgradePage))
+	post(token("upgrade"), c.member(c.tokenUpgrade))
+	get(token("disable"), c.member(c.tokenDisablePage))
+	post(token("disable"), c.member(c.tokenDisable))
+	get(token("enable"), c.member(c.tokenEnablePage))
+	post(token("enable"), c.member(c.tokenEnable))
+	get(token("delete"), c.member(c.tokenDeletePage))
+	post(token("delete"), c.member(c.tokenDelete))
+
+	get(view.PathHistory, c.member(c.history))
+	get(view.PathHistoryCSV, c.page(c.historyCSV))
+	get(view.PathHistoryJSONL, c.page(c.historyJSONL))
+	get(view.PathMembers, c.member(c.members))
+	post(view.PathMemberInvite, c.member(c.memberInvite))
+	post(view.MemberPath("{person}"), c.member(c.memberEdit))
+	get(view.MemberPath("{person}", "remove"), c.member(c.memberRemovePage))
+	post(view.MemberPath("{person}", "remove"), c.member(c.memberRemove))
+
+	// Everybody who is signed in.
+	get(view.PathProfile, c.page(c.profile))
+	post(view.PathProfile, c.page(c.profileName))
+	post(view.PathPassword, c.page(c.changePassword))
+	post(view.PathSessionEnd, c.page(c.endSession))
+	post(view.PathSessionEndAll, c.page(c.endAllSessions))
+	get(view.PathDocs, c.page(c.docs))
+	get(view.PathDocsSecure, c.open(c.docsSecure))
+	get(view.PathDocsFirst, c.page(c.docsFirst))
+	get(view.PathDocsErrors, c.open(c.docsErrors))
+	get(view.DocsPath("{api}", "{version}"), c.page(c.docsReference))
+
+	// The operator.
+	get(view.PathOperator, c.operator(c.operatorHome))
+	get(view.PathOperatorAccounts, c.operator(c.accounts))
+	post(view.PathOperatorAccounts, c.operator(c.accountCreate))
+	get(view.PathOperatorAccountNew, c.operator(c.accountNew))
+	get(view.AccountPath("{account}"), c.operator(c.accountPage))
+	post(view.AccountPath("{account}", "{act}"), c.operator(c.accountAct))
+	post(view.AccountPath("{account}", "management/end"), c.operator(c.managementEnd))
+	get(view.PathOperatorCatalogue, c.operator(c.catalogue))
+	post(view.PathOperatorDiff, c.operator(c.catalogueDiff))
+	post(view.PathOperatorPublish, c.operator(c.cataloguePublish))
+	get(view.PathOperatorPeople, c.operator(c.operatorPeople))
+	post(view.PathOperatorPeople, c.operator(c.operatorInvite))
+	get(view.PathOperatorHistory, c.operator(c.operatorHistory))
+	get(view.PathOperatorSelf, c.operator(c.profile))
+
+	mux.HandleFunc("/", c.nothing)
+}

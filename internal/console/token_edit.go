@@ -1,0 +1,268 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"counterfoil.dev/counterfoil/api"
+	"counterfoil.dev/counterfoil/internal/authority"
+	"counterfoil.dev/counterfoil/internal/console/view"
+)
+
+// editing is a token on its edit page: what it is, what may be chosen, and which boxes it holds.
+type editing struct {
+	token api.Token
+	offer api.Offer
+	open  []openVersion
+	held  boxes
+}
+
+func (c *Console) editing(v *visit) (editing, error) {
+	var e editing
+	var err error
+	if e.token, err = c.authority.Token(v.r.Context(), v.by, v.account, v.r.PathValue("sid")); err != nil {
+		return e, err
+	}
+	if e.offer, err = c.authority.Offer(v.r.Context(), v.by, v.account); err != nil {
+		return e, err
+	}
+	for i, p := range e.token.Pins {
+		for _, a := range e.offer.APIs {
+			if a.Name != p.API || a.Nested != (i > 0) {
+				continue
+			}
+			for _, ver := range a.Versions {
+				if ver.Name == p.Version {
+					e.open = append(e.open, openVersion{a, ver})
+				}
+			}
+		}
+	}
+	e.held = heldBoxes(e.token, e.open)
+	return e, nil
+}
+
+// tokenEditPage shows a token. ?tick=api/scope, as refusals link it, ticks that box.
+func (c *Console) tokenEditPage(v *visit) error {
+	e, err := c.editing(v)
+	if err != nil {
+		return err
+	}
+	b, marked := e.held, ""
+	if apiName, scope, ok := strings.Cut(v.r.URL.Query().Get("tick"), "/"); ok {
+		b = boxes{On: slices.Clone(b.On), Ticked: slices.Clone(b.Ticked)}
+		marked, _ = b.tick(e.open, apiName, scope)
+	}
+	form := editForm{
+		name: e.token.Name, description: e.token.Description, emails: strings.Join(e.token.DeveloperEmails, "\n"), boxes: b,
+	}
+	if e.token.PrimaryContact != nil {
+		form.contact = e.token.PrimaryContact.Person
+	}
+	return c.drawEdit(v, http.StatusOK, e, form, marked, nil)
+}
+
+// editForm is what the edit page posts.
+type editForm struct {
+	name, description, contact, emails string
+	boxes                              boxes
+}
+
+func readEdit(form url.Values, e editing) editForm {
+	f := editForm{
+		name: strings.TrimSpace(form.Get("name")), description: form.Get("description"),
+		contact: form.Get("contact"), emails: form.Get("emails"),
+	}
+	f.boxes.take(form, e.open)
+	return f
+}
+
+// edit is what the form asks for, as the authority takes it. Scopes of a version that the catalogue no
+// longer offers are not on the page and stay.
+func (f editForm) edit(e editing, revision int64) api.TokenEdit {
+	emails := authority.SplitEmails(f.emails)
+	in := api.TokenEdit{Name: &f.name, Description: &f.description, DeveloperEmails: &emails, Revision: revision}
+	if f.contact != "" {
+		in.PrimaryContact = &f.contact
+	}
+	if len(e.open) == len(e.token.Pins) {
+		scopes := f.boxes.given(e.open)
+		in.Scopes = &scopes
+	}
+	return in
+}
+
+func (c *Console) drawEdit(v *visit, status int, e editing, f editForm, marked string, errs view.Errors) error {
+	p := view.TokenEditPage{
+		Frame: v.frame(), Token: v.card(e.token, e.offer), Revision: strconv.FormatInt(e.token.Revision, 10),
+		CanEdit: v.by.Role != api.RoleAnalyst, Name: f.name, Description: f.description,
+		Contacts: contactsForm(e.offer, f.contact, f.emails, errs),
+		Scopes:   f.boxes.form(e.open, marked, e.held, errs), Errors: errs, Brands: brandNames(e.token, e.offer),
+	}
+	if !p.CanEdit {
+		p.WhyNot = "Your role reads only."
+	}
+	for i, pin := range e.token.Pins {
+		if pin.LatestName != "" && p.Upgrade == nil && i < len(e.token.Pins) {
+			p.Upgrade = &view.Version{API: pin.API, Title: pin.APITitle, Name: pin.LatestName, Standing: view.StandingLatest}
+		}
+	}
+	history, err := c.authority.History(v.r.Context(), v.by, v.account, authority.HistoryQuery{Subject: e.token.SID, Limit: 5})
+	if err != nil {
+		return err
+	}
+	p.History = events(history.Items)
+	return v.draw(status, view.TokenEdit(p))
+}
+
+// tokenUpdate shows the differences, and writes them once they are confirmed.
+func (c *Console) tokenUpdate(v *visit) error {
+	e, err := c.editing(v)
+	if err != nil {
+		return err
+	}
+	f := readEdit(v.form, e)
+	switch act, _, _ := strings.Cut(v.form.Get("go"), ":"); act {
+	case "clear", "undo", "read-only", "all", "none", "search": // a button of the scopes, without JavaScript
+		return c.drawEdit(v, http.StatusOK, e, f, "", nil)
+	}
+	revision, err := strconv.ParseInt(v.form.Get("revision"), 10, 64)
+	if err != nil {
+		return api.Invalid("revision", "is missing; open the token again")
+	}
+	in := f.edit(e, revision)
+	confirmed := v.form.Get("confirm") == "yes"
+	var pairs []api.HistoryPair
+	if confirmed {
+		_, err = c.authority.EditToken(v.r.Context(), v.by, v.account, e.token.SID, in)
+	} else {
+		pairs, err = c.authority.PreviewEdit(v.r.Context(), v.by, v.account, e.token.SID, in)
+	}
+	var refused *api.Error
+	switch {
+	case errors.As(err, &refused) && refused.Code == api.CodeConflict:
+		return c.conflict(v, e, f)
+	case err != nil:
+		errs, ok := fieldErrors(err, map[string]string{"primary_contact": "contact", "developer_emails": "emails"})
+		if !ok {
+			return err
+		}
+		return c.drawEdit(v, http.StatusUnprocessableEntity, e, f, "", errs)
+	case confirmed:
+		return v.redirect(said(view.TokenPath(e.token.SID), "updated"))
+	case len(pairs) == 0:
+		return v.redirect(said(view.TokenPath(e.token.SID), "unchanged"))
+	}
+	p := view.TokenUpdatePage{
+		Frame: v.frame(), Token: v.card(e.token, e.offer), Differences: differences(pairs, e),
+		Warnings: gainWarnings(e, f), Kept: view.KeepForm(v.form, "confirm", "go"),
+	}
+	return v.draw(http.StatusOK, view.TokenUpdate(p))
+}
+
+// conflict says that somebody else was first, and shows both sides. Nothing was written.
+func (c *Console) conflict(v *visit, e editing, f editForm) error {
+	p := view.TokenConflictPage{Frame: v.frame(), Token: v.card(e.token, e.offer)}
+	kept := url.Values{}
+	for k, values := range v.form {
+		kept[k] = values
+	}
+	kept.Set("revision", strconv.FormatInt(e.token.Revision, 10))
+	p.Kept = view.KeepForm(kept, "confirm", "go")
+	history, err := c.authority.History(v.r.Context(), v.by, v.account, authority.HistoryQuery{Subject: e.token.SID, Limit: 1})
+	if err != nil {
+		return err
+	}
+	for _, h := range history.Items {
+		p.By, p.At, p.Theirs = h.Who, h.At, differences(h.Details, e)
+	}
+	yours, err := c.authority.PreviewEdit(v.r.Context(), v.by, v.account, e.token.SID, f.edit(e, e.token.Revision))
+	if _, invalid := fieldErrors(err, nil); err != nil && !invalid {
+		return err
+	}
+	p.Yours = differences(yours, e)
+	return v.draw(http.StatusConflict, view.TokenConflict(p))
+}
+
+// differences puts pairs into words: people's names for their ids, labels for scopes.
+func differences(pairs []api.HistoryPair, e editing) []view.Difference {
+	var out []view.Difference
+	scopes := view.Difference{Label: "Scopes"}
+	for _, d := range pairs {
+		switch d.Name {
+		case "scope":
+			if d.After != "" {
+				scopes.Added = append(scopes.Added, scopeWords(d.After, e))
+			}
+			if d.Before != "" {
+				scopes.Removed = append(scopes.Removed, scopeWords(d.Before, e))
+			}
+		case "primary contact":
+			out = append(out, view.Difference{Label: "Primary contact", Before: contactWords(d.Before, e), After: contactWords(d.After, e)})
+		case "developer e-mails":
+			out = append(out, view.Difference{Label: "Developer e-mails", Before: strings.ReplaceAll(d.Before, `"`, ""), After: strings.ReplaceAll(d.After, `"`, "")})
+		default:
+			out = append(out, view.Difference{Label: strings.ToUpper(d.Name[:1]) + d.Name[1:], Before: d.Before, After: d.After})
+		}
+	}
+	if len(scopes.Added)+len(scopes.Removed) > 0 {
+		out = append(out, scopes)
+	}
+	return out
+}
+
+func contactWords(person string, e editing) string {
+	for _, p := range e.offer.Contacts {
+		if p.Person == person {
+			return p.Name
+		}
+	}
+	if e.token.PrimaryContact != nil && e.token.PrimaryContact.Person == person {
+		return e.token.PrimaryContact.Name
+	}
+	return person
+}
+
+// scopeWords is "Jobs · Get a job" for a scope as it is written in an edit.
+func scopeWords(scope string, e editing) string {
+	for i, o := range e.open {
+		name := scope
+		if i > 0 {
+			var ok bool
+			if name, ok = strings.CutPrefix(scope, o.api.Name+"/"); !ok {
+				continue
+			}
+		}
+		for _, c := range o.version.Categories {
+			for _, s := range c.Scopes {
+				if s.Name == name {
+					words := c.Name + " · " + s.Label
+					if len(e.open) > 1 {
+						words = o.api.Title + " · " + words
+					}
+					return words
+				}
+			}
+		}
+	}
+	return scope
+}
+
+// gainWarnings says what a careful person would look at before an update.
+func gainWarnings(e editing, f editForm) []string {
+	var out []string
+	for _, a := range f.boxes.form(e.open, "", e.held, nil).APIs {
+		for _, c := range a.Categories {
+			for _, s := range c.Scopes {
+				if c.On && s.Ticked && s.Sensitive != "" && !slices.Contains(e.held.Ticked, s.Value) {
+					out = append(out, "It gains the sensitive scope “"+s.Label+"”: "+strings.TrimSuffix(s.Sensitive, ".")+".")
+				}
+			}
+		}
+	}
+	return out
+}
