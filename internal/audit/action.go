@@ -6,7 +6,8 @@ type Action string
 
 // Actions.
 const (
-	SetUpOperator Action = "operator.set_up"
+	SetUpOperator  Action = "operator.set_up"
+	InviteOperator Action = "operator.invite"
 
 	CreateAccount  Action = "account.create"
 	EditAccount    Action = "account.edit"
@@ -30,6 +31,7 @@ const (
 	ChangePassword    Action = "person.password_change"
 	DisablePerson     Action = "person.disable"
 	EnablePerson      Action = "person.enable"
+	RenamePerson      Action = "person.rename"
 
 	CreateToken    Action = "token.create"
 	EditToken      Action = "token.edit"
@@ -77,6 +79,7 @@ var actionWords = []struct {
 	{ChangePassword, "changed the password", "change the password"},
 	{DisablePerson, "disabled a person", "disable a person"},
 	{EnablePerson, "enabled a person", "enable a person"},
+	{RenamePerson, "changed their name", "change their name"},
 
 	{CreateAccount, "created the account", "create an account"},
 	{EditAccount, "changed the account", "change the account"},
@@ -90,6 +93,7 @@ var actionWords = []struct {
 	{ReleaseScope, "released a scope to the account", "release a scope to the account"},
 	{EditPolicy, "changed the token policy", "change the token policy"},
 	{SetUpOperator, "set up the first operator", "set up the first operator"},
+	{InviteOperator, "invited an operator", "invite an operator"},
 }
 
 // Actions lists every action, in the order in which a filter offers them.

@@ -131,7 +131,7 @@ func (a *Authority) CreateAccount(ctx context.Context, by Actor, in api.AccountC
 	if !slices.Contains([]api.AccountKind{api.KindAgency, api.KindBrand, api.KindPartner}, in.Kind) {
 		bad.add("kind", "must be agency, brand or partner")
 	}
-	name, fault := cleanName(in.Name)
+	name, fault := CleanName(in.Name)
 	if fault != "" {
 		bad.add("name", fault)
 	}
@@ -167,7 +167,7 @@ func (a *Authority) EditAccount(ctx context.Context, by Actor, id int64, in api.
 		before := row
 		var bad faults
 		if in.Name != nil {
-			name, fault := cleanName(*in.Name)
+			name, fault := CleanName(*in.Name)
 			if fault != "" {
 				bad.add("name", fault)
 			}

@@ -125,7 +125,7 @@ func (a *Authority) edited(ctx context.Context, q *store.Queries, by Actor, row 
 
 func editWords(ctx context.Context, q *store.Queries, after *store.Token, in api.TokenEdit, bad *faults) error {
 	if in.Name != nil {
-		name, fault := cleanName(*in.Name)
+		name, fault := CleanName(*in.Name)
 		if fault != "" {
 			bad.add("name", fault)
 		} else if err := nameFree(ctx, q, after.Account, fold(name), after.SID, bad); err != nil {

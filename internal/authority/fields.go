@@ -38,9 +38,9 @@ func (f faults) err() error {
 	return api.InvalidFields(f)
 }
 
-// cleanName reads a name: NFC, trimmed, 1 to [MaxName] characters, and none that hides or reorders
+// CleanName reads a name: NFC, trimmed, 1 to [MaxName] characters, and none that hides or reorders
 // others (SECURITY.md, class 38b).
-func cleanName(s string) (string, string) {
+func CleanName(s string) (string, string) {
 	if !utf8.ValidString(s) {
 		return "", "must be valid UTF-8 text"
 	}
@@ -59,7 +59,7 @@ func cleanName(s string) (string, string) {
 	return s, ""
 }
 
-// cleanDescription is cleanName for longer text, which may be empty and may have lines.
+// cleanDescription is CleanName for longer text, which may be empty and may have lines.
 func cleanDescription(s string) (string, string) {
 	if !utf8.ValidString(s) {
 		return "", "must be valid UTF-8 text"

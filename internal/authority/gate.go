@@ -76,6 +76,7 @@ var gates = map[audit.Action]level{
 	audit.WithholdScope:        operator,
 	audit.ReleaseScope:         operator,
 	audit.PublishCatalogue:     operator,
+	audit.InviteOperator:       operator,
 	audit.InviteMember:         administrator,
 	audit.ChangeRole:           administrator,
 	audit.ChangeAllowSensitive: administrator,

@@ -142,7 +142,7 @@ func (a *Authority) newToken(ctx context.Context, q *store.Queries, by Actor, ac
 		return row, err
 	}
 	var fault string
-	if row.Name, fault = cleanName(in.Name); fault != "" {
+	if row.Name, fault = CleanName(in.Name); fault != "" {
 		bad.add("name", fault)
 	}
 	row.NameKey = fold(row.Name)

@@ -202,7 +202,7 @@ func (a *Authority) NameFree(ctx context.Context, by Actor, account int64, name,
 		return err
 	}
 	var bad faults
-	clean, fault := cleanName(name)
+	clean, fault := CleanName(name)
 	if fault != "" {
 		bad.add("name", fault)
 	} else if err := nameFree(ctx, a.db.Read(), account, fold(clean), exceptSID, &bad); err != nil {

@@ -52,9 +52,9 @@ func (a *Authority) InviteMember(ctx context.Context, by Actor, account int64, i
 		bad.add("email", fault)
 	}
 	if in.Name == "" {
-		in.Name = email // until the person accepts and says their name
+		in.Name = firstRunes(email, MaxName) // until the person accepts and says their name
 	}
-	name, fault := cleanName(in.Name)
+	name, fault := CleanName(in.Name)
 	if fault != "" {
 		bad.add("name", fault)
 	}
