@@ -200,7 +200,7 @@ func policyVersion(v *builtVersion) decide.Version {
 	out := decide.Version{
 		Name: v.name, State: v.state, Deprecated: micros(v.dates.deprecated), Sunset: micros(v.dates.sunset),
 		Upstream: v.upstream,
-		Scopes: []decide.ScopeWords{}, Routes: []decide.Route{},
+		Scopes:   []decide.ScopeWords{}, Routes: []decide.Route{},
 	}
 	for _, s := range v.order {
 		out.Scopes = append(out.Scopes, decide.ScopeWords{Name: s.name, Category: s.category, Label: s.label})

@@ -123,7 +123,7 @@ func TestDocumentsTogetherAreBounded(t *testing.T) {
 	for i := range maxFiles + 1 {
 		files[fmt.Sprintf("d%d.yaml", i)] = &fstest.MapFile{Data: []byte("x: 1\n")}
 	}
-	mustRefuse(t, files, "more than 2000 documents")
+	mustRefuse(t, files, "more than 4000 documents")
 }
 
 // TestReferencesDoNotMultiplyWork: a small document names one long parameter list ten thousand times.

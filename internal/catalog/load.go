@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Limits of one upload: all documents of all versions together.
 const (
-	maxFiles    = 2000
+	maxFiles    = 4000
 	maxTotal    = 64 << 20     // octets
 	maxAllNodes = 4 * maxNodes // values, over all documents
 	maxFileYAML = 4 << 20      // octets of the catalogue file itself
@@ -27,18 +28,21 @@ type Source struct {
 	docs map[string]*node // by path in the file system; one that could not be read is missing
 }
 
-// Files lists the catalogue file and all documents that it names, ascending.
+// Files lists the catalogue file and all documents that it names, ascending; also those that could not
+// be read.
 func (s *Source) Files() []string {
 	out := []string{s.file}
-	for name := range s.docs {
-		out = append(out, name)
+	for _, a := range s.desc.apis {
+		for _, v := range a.versions {
+			out = append(out, v.documents...)
+		}
 	}
 	return sortedSet(out)
 }
 
 // Load reads the catalogue file of that name ("" means catalog.yaml) and the documents that it names
 // from fsys. Nothing outside fsys is read, no reference is followed yet, and what is read is bounded:
-// 32 MiB a document, 64 MiB and 2,000 files in all. The error is for a catalogue file that cannot be
+// 32 MiB a document, 64 MiB and 4,000 files in all. The error is for a catalogue file that cannot be
 // read; everything else is a problem, sorted, and a fatal one means that the source must not be
 // published. The source may still be built, so that a check tells all faults at once.
 func Load(fsys fs.FS, file string) (*Source, []Problem, error) {
@@ -85,7 +89,7 @@ func (l *loader) documents(r report, v *fileVersion) {
 			r.fatal(p.place, "documents %q leads out of the catalogue's folder", p.text)
 			continue
 		}
-		names, err := fs.Glob(l.fsys, pattern)
+		names, err := glob(l.fsys, pattern)
 		if err != nil {
 			r.fatal(p.place, "documents %q: %v", p.text, err)
 			continue
@@ -100,6 +104,46 @@ func (l *loader) documents(r report, v *fileVersion) {
 	for _, name := range v.documents {
 		l.document(r, name)
 	}
+}
+
+// glob is fs.Glob, but a segment that is ** stands for any number of folders: documents that are split
+// into parts nest as their authors like.
+func glob(fsys fs.FS, pattern string) ([]string, error) {
+	before, after, deep := strings.Cut(pattern, "**/")
+	if !deep && !strings.ContainsAny(pattern, `*?[\`) {
+		// fs.Glob would look through a link, and not find one that leads nowhere; we want to refuse both.
+		if _, err := fs.Lstat(fsys, pattern); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		return []string{pattern}, nil
+	}
+	if !deep {
+		return fs.Glob(fsys, pattern)
+	}
+	if strings.Contains(after, "**") || before != "" && !strings.HasSuffix(before, "/") || strings.ContainsAny(before, `*?[\`) {
+		return nil, errors.New("** may stand once, as a segment, after plain names")
+	}
+	root := path.Clean(before + ".")
+	var out []string
+	err := fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == root {
+			return fs.SkipAll // matches nothing, which is told as such
+		}
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		found, err := fs.Glob(fsys, path.Join(escapeGlob(name), after))
+		out = append(out, found...)
+		return err
+	})
+	return out, err
+}
+
+// escapeGlob makes a folder's name match itself alone.
+func escapeGlob(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }
 
 func (l *loader) document(r report, name string) {

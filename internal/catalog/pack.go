@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"time"
 )
@@ -22,10 +21,10 @@ const MaxPacked = maxTotal
 // maxName bounds the name of a file in a pack, in octets.
 const maxName = 255
 
-// PackDir packs a folder's catalogue file and documents (.yaml, .yml and .json) as a gzipped tar, names
-// ascending and without times or owners, so that the same files pack to the same octets. Anything that
-// is no plain file, a link above all, is refused; files of other kinds and those whose name begins with
-// a dot stay behind. The limits are those of Load.
+// PackDir packs a folder's catalogue file and the documents that it names as a gzipped tar, names
+// ascending and without times or owners, so that the same files pack to the same octets. Everything else
+// in the folder stays where it is. A document that is no plain file, a link above all, is refused. The
+// limits are those of Load.
 func PackDir(dir string) ([]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -43,7 +42,7 @@ func PackDir(dir string) ([]byte, error) {
 
 // Pack packs the files of fsys as PackDir does.
 func Pack(fsys fs.FS) ([]byte, error) {
-	names, err := packable(fsys)
+	src, _, err := Load(fsys, "") // its problems are the server's to tell
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +50,10 @@ func Pack(fsys fs.FS) ([]byte, error) {
 	gz := gzip.NewWriter(&b)
 	w := tar.NewWriter(gz)
 	total := int64(0)
-	for _, name := range names {
+	for _, name := range src.Files() {
+		if err := properName(name); err != nil {
+			return nil, err
+		}
 		data, err := readBounded(fsys, name, min(maxDocument, maxTotal-total))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -69,34 +71,6 @@ func Pack(fsys fs.FS) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// packable lists the files of a catalogue, ascending.
-func packable(fsys fs.FS) ([]string, error) {
-	var names []string
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case name == ".":
-			return nil
-		case strings.HasPrefix(d.Name(), ".") && d.IsDir():
-			return fs.SkipDir
-		case d.IsDir() || strings.HasPrefix(d.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)):
-			return nil
-		case !d.Type().IsRegular():
-			return fmt.Errorf("%s is no plain file", name)
-		case len(names) >= maxFiles:
-			return fmt.Errorf("the folder has more than %d documents", maxFiles)
-		}
-		if err := properName(name); err != nil {
-			return err
-		}
-		names = append(names, name)
-		return nil
-	})
-	slices.Sort(names)
-	return names, err
 }
 
 // properName holds the names that we write and take: relative, clean, of printable characters.

@@ -25,8 +25,9 @@ func TestPackCarriesACatalogue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("catalog.yaml", diffCatalogue)
+	write("catalog.yaml", strings.Replace(diffCatalogue, "[v1.yaml]", `[v1.yaml, "parts/**/*.json"]`, 1))
 	write("v1.yaml", "openapi: 3.1.0\npaths: {}\n")
+	write("values.yaml", "password: 1")
 	write("parts/more/p.json", "{}")
 	write(".git/config.yaml", "secret: 1")
 	write(".hidden.yaml", "secret: 1")
@@ -46,12 +47,12 @@ func TestPackCarriesACatalogue(t *testing.T) {
 	if err := fstest.TestFS(files, "catalog.yaml", "v1.yaml", "parts/more/p.json"); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{".git/config.yaml", ".hidden.yaml", "notes.txt"} {
+	for _, name := range []string{".git/config.yaml", ".hidden.yaml", "notes.txt", "values.yaml"} {
 		if _, err := fs.Stat(files, name); err == nil {
 			t.Errorf("%s was packed", name)
 		}
 	}
-	if src, problems, err := Load(files, ""); err != nil || HasFatal(problems) || strings.Join(src.Files(), " ") != "catalog.yaml v1.yaml" {
+	if src, problems, err := Load(files, ""); err != nil || HasFatal(problems) || strings.Join(src.Files(), " ") != "catalog.yaml parts/more/p.json v1.yaml" {
 		t.Errorf("%v %v", err, problems)
 	}
 }
@@ -142,8 +143,8 @@ func TestUnpackBelievesNothing(t *testing.T) {
 		"file and folder": {archived(t, named("a"), named("a/b.yaml")), "both a file and a folder"},
 		"long document":   {archived(t, member{Header: tar.Header{Name: "a.yaml"}, body: zeros}), "longer than the limit"},
 		"long in all":     {archived(t, big, member{Header: tar.Header{Name: "b.yaml"}, body: zeros[:maxDocument]}, named("c.yaml")), "longer than the limit"},
-		"many files":      {archived(t, many...), "more than 2000 files"},
-		"many folders":    {archived(t, folders...), "more than 4000 entries"},
+		"many files":      {archived(t, many...), "more than 4000 files"},
+		"many folders":    {archived(t, folders...), "more than 8000 entries"},
 		"no gzip":         {[]byte("hello"), "unpacking"},
 		"cut":             {archived(t, named("a.yaml"))[:40], "unpacking"},
 		"too much":        {make([]byte, MaxPacked+1), "longer than the limit"},
