@@ -51,19 +51,12 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d.people, err = New(Config{
-		DB: d.db, Key: key, BaseURL: "https://desk.example", CleanEmail: authority.CleanEmail, CleanName: cleanName, Now: d.now,
+		DB: d.db, Key: key, BaseURL: "https://desk.example", CleanEmail: authority.CleanEmail, CleanName: authority.CleanName, Now: d.now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
-}
-
-func cleanName(s string) (string, string) {
-	if s = strings.TrimSpace(s); s == "" {
-		return "", "is required"
-	}
-	return s, ""
 }
 
 func (d *desk) now() time.Time {

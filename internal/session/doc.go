@@ -15,6 +15,7 @@
 //	session.go    sessions: begin, resolve, list, end
 //	signin.go     sign-in by password, and by the link of a demo
 //	change.go     password: change, forgotten, reset
+//	rename.go     how a person is called
 //	invite.go     the first operator's set-up link; invitations
 //	password.go   argon2id, bounded
 //	blocklist.go  what a password may be

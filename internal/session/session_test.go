@@ -62,6 +62,32 @@ func TestSignInSaysWhoItIs(t *testing.T) {
 	}
 }
 
+func TestRenamingKeepsWhatHistorySaid(t *testing.T) {
+	ctx := context.Background()
+	d := newDesk(t)
+	d.ada()
+	b := d.browser("192.0.2.1")
+	s := b.mustSignIn()
+	if err := d.people.Rename(ctx, b.visitor(), s, "ada\u202e"); code(err) != api.CodeInvalid {
+		t.Errorf("a name that turns the text around: %v", err)
+	}
+	for range 2 { // the second time nothing changes, and nothing is recorded
+		if err := d.people.Rename(ctx, b.visitor(), s, "Ada Byron"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.mustResolve().Person.Name; got != "Ada Byron" {
+		t.Errorf("called %q", got)
+	}
+	events := d.events()
+	if len(events) != 2 || events[0].Actor.Name != "Name of ada" {
+		t.Fatalf("%+v", events)
+	}
+	if e := events[1]; e.Action != audit.RenamePerson || e.Details[0] != (audit.Detail{Field: "name", Before: "Name of ada", After: "Ada Byron"}) {
+		t.Errorf("%+v", e)
+	}
+}
+
 // The attack: a cookie planted before the sign-in is worth something after it (SECURITY.md, class 42).
 func TestSignInBeginsANewSessionAndKillsTheOldOne(t *testing.T) {
 	d := newDesk(t)
@@ -112,7 +138,7 @@ func TestCookiesAreOutOfReach(t *testing.T) {
 	}
 	check(d.people, "__Host-", true)
 	for _, base := range []string{"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"} {
-		plain, err := New(Config{DB: d.db, Key: d.people.key, BaseURL: base, CleanEmail: d.people.cleanEmail, CleanName: cleanName})
+		plain, err := New(Config{DB: d.db, Key: d.people.key, BaseURL: base, CleanEmail: d.people.cleanEmail, CleanName: d.people.cleanName})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +148,7 @@ func TestCookiesAreOutOfReach(t *testing.T) {
 		"", "desk.example", "http://desk.example", "http://192.0.2.1", "http://localhost.evil.example", "ftp://localhost", "https://",
 		"https://desk.example/", "https://u@desk.example", "https://desk.example?x=1",
 	} {
-		if _, err := New(Config{DB: d.db, Key: d.people.key, BaseURL: base, CleanEmail: d.people.cleanEmail, CleanName: cleanName}); err == nil {
+		if _, err := New(Config{DB: d.db, Key: d.people.key, BaseURL: base, CleanEmail: d.people.cleanEmail, CleanName: d.people.cleanName}); err == nil {
 			t.Errorf("started with the base URL %q", base)
 		}
 	}
