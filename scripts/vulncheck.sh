@@ -16,8 +16,10 @@ if ! facts=$(cd tools && go mod download -json "golang.org/x/vulndb@$version"); 
 	printf '%s\n' "$facts"
 	exit 0
 fi
-if [ "$(jq -r .Sum <<<"$facts")" != "$sum" ]; then
+got=$(jq -r .Sum <<<"$facts")
+if [ "$got" != "$sum" ]; then
 	echo "lint: the vulnerability database is not the one that was pinned" >&2
 	exit 1
 fi
-.cache/bin/govulncheck -db "file://$(jq -r .Dir <<<"$facts")/data/osv" ./...
+dir=$(jq -r .Dir <<<"$facts")
+.cache/bin/govulncheck -db "file://$dir/data/osv" ./...
