@@ -176,8 +176,10 @@ func look(t *testing.T, ctx context.Context, address string, s state, width int6
 	eval[any](t, ctx, script+";undefined")
 	for _, colours := range []string{"light", "dark"} {
 		do(t, ctx, scheme(colours))
-		for _, f := range eval[[]string](t, ctx, findingsScript) {
-			t.Errorf("%d px, %s: axe-core: %s", width, colours, f)
+		if width > 500 || colours == "light" { // the colours are the same on every width
+			for _, f := range eval[[]string](t, ctx, findingsScript) {
+				t.Errorf("%d px, %s: axe-core: %s", width, colours, f)
+			}
 		}
 		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 		if err != nil {

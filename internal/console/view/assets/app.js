@@ -249,7 +249,7 @@
       let note = box.parentElement.querySelector("[data-why]");
       if (!text) return note?.remove();
       if (!note) {
-        note = make("p", "box-note");
+        note = make("p", "box-why");
         note.dataset.why = "";
         box.parentElement.querySelector(".box-about").append(note);
       }
