@@ -31,8 +31,8 @@ func (h *Handler) explainToNginx(w http.ResponseWriter, d *verify.Decision) {
 	header[ProblemHeader] = []string{oneLine(problem)}
 }
 
-// oneLine writes a problem in at most 2 KiB of printable ASCII. What does not fit is left out, the longest
-// lists first: code, title and status always fit.
+// oneLine writes a problem in at most 2 KiB of printable ASCII. What does not fit is left out, long words
+// and lists first: code, title and status always fit.
 func oneLine(problem *api.Error) string {
 	short := *problem
 	for {
@@ -43,6 +43,8 @@ func oneLine(problem *api.Error) string {
 			}
 		}
 		switch {
+		case len(short.Detail) > maxProblem/4:
+			short.Detail = ""
 		case len(short.Missing) > 1:
 			short.Missing = short.Missing[:len(short.Missing)/2]
 		case short.Missing != nil:

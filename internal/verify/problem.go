@@ -127,9 +127,16 @@ func (v *Verifier) routeWords(d *Decision) (title, detail string) {
 	return "Refused", ""
 }
 
+// mostNamed is how many boxes a sentence names; the list beside it has all.
+const mostNamed = 5
+
 func (v *Verifier) scopeWords(d *Decision) string {
 	var boxes []string
-	for _, w := range d.verdict.Missing {
+	for i, w := range d.verdict.Missing {
+		if i == mostNamed {
+			boxes = append(boxes, fmt.Sprintf("and %d more", len(d.verdict.Missing)-i))
+			break
+		}
 		boxes = append(boxes, fmt.Sprintf("“%s → %s”", w.Category, w.Label))
 	}
 	switch len(boxes) {
