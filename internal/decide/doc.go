@@ -4,16 +4,18 @@
 //
 // # Flow
 //
-// A [Catalogue] is what is stored and travels: routes with the scopes that they ask for, in one canonical
-// spelling named by its hash (canonical.go). [Compile] refuses it if it could be read in two ways, and
-// else builds a [Table] (compile.go, mount.go, route.go): per API one tree of path segments that all its
-// versions share (tree.go), and bits for scopes that stay the same from one catalogue to the next.
+// A [Catalogue] is what is stored and travels: routes with the scopes that they ask for (policy.go), in one
+// canonical spelling named by its hash (canonical.go). [Compile] refuses it if it could be read in two
+// ways, and else builds a [Table] (compile.go, mount.go, route.go, param.go): per API one tree of path
+// segments that all its versions share (template.go, tree.go), and bits for scopes that stay the same from
+// one catalogue to the next.
 //
 // A request is judged in two halves, because between them a verifier looks at the credential:
 //
 //   - [Table.Match] (match.go) reads it without knowing the caller. The target must be in its one spelling
 //     (path.go, host.go), the method known and not replaced behind our back (method.go, field.go), the
-//     version named at most once (query.go). One walk finds the templates that match, in all versions.
+//     version named at most once (query.go). One walk finds the templates that match, in all versions
+//     (reading.go), and refuses what a careless server would take for another one (lookalike.go).
 //   - [Table.Decide] (judge.go) judges it for the caller: does the path name it, which version counts, do
 //     its scopes open the route there, and may it act on the brand.
 //

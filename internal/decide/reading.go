@@ -119,18 +119,27 @@ func (m *Match) in(r *reading, v *version) outcome {
 	if r.winners&(r.winners-1) != 0 {
 		r.dropBeaten()
 	}
-	for w := r.winners; w != 0; w &= w - 1 {
-		place := r.leaves[bits.TrailingZeros32(w)].places[v.ordinal]
-		m.methods |= place.methods
-		op := place.by[m.method]
-		switch {
-		case op == nil:
-			r.outcome = max(r.outcome, noMethod)
-		case m.admits(r, op):
-			r.outcome = found
-		}
+	if r.winners != 0 {
+		r.outcome = m.tries(r)
 	}
 	return r.outcome
+}
+
+// tries looks for the method in the templates that won, and for an operation whose parameters fit. A method
+// that is there, but not for such a parameter, is no route.
+func (m *Match) tries(r *reading) outcome {
+	result := noMethod
+	for w := r.winners; w != 0; w &= w - 1 {
+		place := r.leaves[bits.TrailingZeros32(w)].places[r.version.ordinal]
+		m.methods |= place.methods
+		if op := place.by[m.method]; op != nil {
+			if m.admits(r, op) {
+				return found
+			}
+			result = noPath
+		}
+	}
+	return result
 }
 
 // dropBeaten keeps the most specific templates, whatever methods they have (CATALOGUE.md, Overlap).
