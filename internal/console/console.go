@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/a-h/templ"
 
 	"counterfoil.dev/counterfoil/api"
 	"counterfoil.dev/counterfoil/internal/authority"
@@ -63,6 +62,11 @@ func New(c Config) (http.Handler, error) {
 	con.routes(mux)
 	https := strings.HasPrefix(c.Authority.BaseURL(), "https:")
 	return httpx.Secure(httpx.SameOrigin(mux, con.refuse), https), nil
+}
+
+// drawing is a page that can be drawn: a component of view.
+type drawing interface {
+	Render(ctx context.Context, w io.Writer) error
 }
 
 // visit is one request of a signed-in person.
@@ -232,11 +236,11 @@ func said(path, word string) string {
 }
 
 // draw renders a page whole before the first octet goes out, so that a fault is never half a page.
-func (v *visit) draw(status int, page templ.Component) error {
+func (v *visit) draw(status int, page drawing) error {
 	return draw(v.w, v.r, status, page)
 }
 
-func draw(w http.ResponseWriter, r *http.Request, status int, page templ.Component) error {
+func draw(w http.ResponseWriter, r *http.Request, status int, page drawing) error {
 	var b bytes.Buffer
 	if err := page.Render(r.Context(), &b); err != nil {
 		return fmt.Errorf("drawing a page: %w", err)

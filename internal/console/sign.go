@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/a-h/templ"
-
 	"counterfoil.dev/counterfoil/api"
 	"counterfoil.dev/counterfoil/internal/console/view"
 	"counterfoil.dev/counterfoil/internal/httpx"
@@ -24,7 +22,7 @@ func (c *Console) public(w http.ResponseWriter, r *http.Request) view.Public {
 }
 
 // show draws a page of people who are not signed in.
-func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
+func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page drawing) {
 	if err := draw(w, r, status, page); err != nil {
 		httpx.WriteError(w, r, err)
 	}
