@@ -108,6 +108,7 @@ type builtVersion struct {
 // built is an operation that has a route.
 type built struct {
 	*operation
+	seq       int      // in the order of the documents
 	shown     string   // the whole path as the document writes it, its server's path before it
 	full, rel template // without a known suffix; rel is full if outside
 	outside   bool
@@ -149,7 +150,7 @@ func (b *builder) version(a *builtAPI, f *fileVersion, used *usedMarks) *builtVe
 		dates: f.dates(b.now),
 	}
 	checkDates(v.report, f, v.dates)
-	r := newReader(v.report, b.src, f)
+	r := newReader(v.report, b.src, f, a.baseT)
 	r.read(f)
 	v.reader = r
 	v.read = len(r.ops)

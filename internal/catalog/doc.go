@@ -4,7 +4,7 @@
 //
 // The flow:
 //
-//	Pack, Unpack   a folder on its way to the server, as a bounded archive          pack.go
+//	Pack, Unpack   a folder on its way to the server, as a bounded archive          pack.go files.go
 //	Load           catalog.yaml and the documents that it names → Source             load.go
 //	  parse        JSON or YAML → one tree of values with lines, bounded             node.go jsonread.go yamlread.go
 //	  fileReader   the tree of catalog.yaml → fileAPI, all faults at once            yaml.go yamlmarks.go yamlcheck.go dates.go

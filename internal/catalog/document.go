@@ -65,11 +65,11 @@ type reader struct {
 	steps  int
 	texts  map[*node]string // plain descriptions, so that a shared one is made once
 	full   bool             // a limit is passed and told
-	titles map[string]string
+	caller []string         // the parameters of the API's base, which a server's URL may name too
 }
 
-func newReader(r report, src *Source, v *fileVersion) *reader {
-	return &reader{report: r, refs: refs{src.docs, v.documents}, texts: map[*node]string{}}
+func newReader(r report, src *Source, v *fileVersion, base template) *reader {
+	return &reader{report: r, refs: refs{src.docs, v.documents}, texts: map[*node]string{}, caller: base.params()}
 }
 
 // read goes through the listed documents in the order of their names.
@@ -279,7 +279,8 @@ func (r *reader) parameters(o *operation, list located) {
 	}
 }
 
-// serverList reads servers with their variables at their defaults.
+// serverList reads servers with their variables at their defaults; one that names the caller stays a
+// parameter.
 func (r *reader) serverList(n located) []server {
 	var out []server
 	for _, s := range n.list() {
@@ -288,7 +289,7 @@ func (r *reader) serverList(n located) []server {
 		}
 		raw := s.get("url").str()
 		s.get("variables").each(func(name string, _ int, v *node) {
-			if text, ok := v.get("default").scalar(); ok && len(raw) < maxTemplate {
+			if text, ok := v.get("default").scalar(); ok && len(raw) < maxTemplate && !slices.Contains(r.caller, name) {
 				raw = strings.ReplaceAll(raw, "{"+name+"}", text)
 			}
 		})

@@ -141,10 +141,10 @@ func (c *crossing) against(t *tree, o *built, depth int) {
 	}
 }
 
-// judge tells a pair of which neither is more specific, unless a third template wins over one of them
+// judge tells a pair of which neither is more specific, at the later of the two, unless a third template wins over one of them
 // wherever both match.
 func (c *crossing) judge(a, b *built) {
-	if a == b || moreSpecific(a.full, b.full) || moreSpecific(b.full, a.full) || later(a, b) {
+	if a == b || moreSpecific(a.full, b.full) || moreSpecific(b.full, a.full) || a.seq < b.seq {
 		return
 	}
 	if m, ok := meet(a.full, b.full); ok && c.settled(c.root, m, 0, a, b) {
@@ -152,12 +152,6 @@ func (c *crossing) judge(a, b *built) {
 	}
 	c.v.trouble(a.place, "%s and %s (%s:%d) cross: a path that matches both needs the scopes of both",
 		short(a.path), short(b.path), b.file, b.line)
-}
-
-// later keeps one of the two orders of a pair.
-func later(a, b *built) bool {
-	x, y := a.full.shape(), b.full.shape()
-	return x >= y
 }
 
 // moreSpecific reports that a is at no position less specific than b and somewhere more. Different

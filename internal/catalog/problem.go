@@ -33,10 +33,11 @@ type Problem struct {
 
 // String is "file:line: severity: text".
 func (p Problem) String() string {
+	file := clean(p.File, false) // a file's name may hold what a terminal obeys
 	if p.Line == 0 {
-		return fmt.Sprintf("%s: %s: %s", p.File, p.Severity, p.Text)
+		return fmt.Sprintf("%s: %s: %s", file, p.Severity, p.Text)
 	}
-	return fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Severity, p.Text)
+	return fmt.Sprintf("%s:%d: %s: %s", file, p.Line, p.Severity, p.Text)
 }
 
 // HasFatal reports whether any of the problems refuses publishing.
@@ -115,6 +116,10 @@ func (l *problems) sorted(file string) []Problem {
 }
 
 func (r report) at(s Severity, file string, line int, format string, args ...any) {
+	if s != Fatal && len(r.list.items) >= maxProblems {
+		r.list.dropped++ // without the work of putting it in words
+		return
+	}
 	r.list.add(Problem{API: r.api, Version: r.ver, File: file, Line: line, Severity: s, Text: fmt.Sprintf(format, args...)})
 }
 

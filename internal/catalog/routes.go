@@ -70,7 +70,7 @@ func (v *builtVersion) admit(o *operation, used *usedMarks) {
 		}
 		v.byKey[key] = b
 	}
-	b.standard = v.standardName(b)
+	b.standard, b.seq = v.standardName(b), len(v.ops)
 	v.ops = append(v.ops, b)
 }
 

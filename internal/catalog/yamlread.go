@@ -10,9 +10,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxMarks bounds the characters of a YAML document that can begin a value. The library builds its
-// whole tree before we may count it, at some 220 octets a value and two values a mark at worst, so we
-// count what could be values first: thirty megabytes of "[a,a,a,…" would otherwise become seven gigabytes.
+// maxMarks bounds what a YAML document can turn into. The library builds its whole tree before we may
+// count it, at some 220 octets a key or value, so we count what could be one first: thirty megabytes of
+// "[a,a,a,…" would otherwise become seven gigabytes. Half a million lines pass, more than the longest API
+// descriptions have.
 const maxMarks = maxNodes
 
 // parseYAML reads one YAML document. Aliases, merge keys and second documents are refused: none of
@@ -42,20 +43,27 @@ func parseYAML(data []byte) (*node, error) {
 	return b.fromYAML(doc.Content[0], 1)
 }
 
-// tooManyMarks counts line ends, commas, brackets, and colons and hyphens before a space, and gives
-// the line on which they pass maxMarks.
+// tooManyMarks counts keys and values by the characters that can begin them, and gives the line on which
+// they pass maxMarks. A line counts as a key and a value; so does what follows a comma or an opening
+// bracket; a further colon, hyphen or question mark before a space adds one.
 func tooManyMarks(data []byte) (int, bool) {
-	marks, line := 0, 1
+	marks, line, first := 0, 1, true
 	for i, c := range data {
+		spaced := i+1 < len(data) && (data[i+1] == ' ' || data[i+1] == '\t')
 		switch c {
 		case '\n':
 			line++
-			marks++
+			marks += 2
+			first = true
 		case ',', '[', '{':
-			marks++
-		case ':', '-', '?':
-			// A line's first key or item is counted with the line; an item in an item is not.
-			if i+1 < len(data) && (data[i+1] == ' ' || data[i+1] == '\t') {
+			marks += 2
+		case ':':
+			if spaced && !first {
+				marks++
+			}
+			first = first && !spaced
+		case '-', '?':
+			if spaced {
 				marks++
 			}
 		case '"', '\'':
