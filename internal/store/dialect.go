@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -21,22 +22,26 @@ var migrations embed.FS
 // dialect is the database in use. Nothing outside this file asks which one it is.
 type dialect struct {
 	path string // of the SQLite file
+	wrap func(driver.Connector) driver.Connector
 }
 
-func parseDSN(dsn string) (dialect, error) {
+func parseDSN(dsn string, wrap func(driver.Connector) driver.Connector) (dialect, error) {
 	path, ok := strings.CutPrefix(dsn, "sqlite:")
-	if !ok || path == "" {
+	// A database in memory would be another one for each connection.
+	if !ok || path == "" || strings.HasPrefix(path, ":") {
 		return dialect{}, fmt.Errorf("database %q: want sqlite:PATH, for example sqlite:counterfoil.db", redact(dsn))
 	}
-	return dialect{path: path}, nil
+	return dialect{path: path, wrap: wrap}, nil
 }
 
-// redact keeps a password in a DSN out of errors (SECURITY.md, class 43).
+// redact keeps the kind of a DSN and nothing else. A password can stand in the user part, in the query
+// or as a word of its own, and none of the three may reach an error (SECURITY.md, class 43).
 func redact(dsn string) string {
-	if u, err := url.Parse(dsn); err == nil && u.User != nil {
-		return u.Redacted()
+	kind, _, ok := strings.Cut(dsn, ":")
+	if !ok || strings.ContainsFunc(kind, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+		return "…"
 	}
-	return dsn
+	return kind + ":…"
 }
 
 const readers = 4
@@ -44,7 +49,7 @@ const readers = 4
 // openWriter opens the one connection that writes. Transactions begin IMMEDIATE: the lock is taken at
 // the start, so that an act never fails half-way for want of it.
 func (d dialect) openWriter() (*sql.DB, error) {
-	db, err := sql.Open("sqlite", d.uri("_txlock=immediate", "_pragma=foreign_keys(1)"))
+	db, err := d.open("_txlock=immediate", "_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +58,24 @@ func (d dialect) openWriter() (*sql.DB, error) {
 }
 
 func (d dialect) openReader() (*sql.DB, error) {
-	db, err := sql.Open("sqlite", d.uri("_pragma=query_only(1)"))
+	db, err := d.open("_pragma=query_only(1)")
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
 	return db, nil
+}
+
+func (d dialect) open(extra ...string) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(d.uri(extra...))
+	if err != nil {
+		return nil, err
+	}
+	if d.wrap != nil {
+		connector = d.wrap(connector)
+	}
+	return sql.OpenDB(connector), nil
 }
 
 func (d dialect) uri(extra ...string) string {
@@ -76,15 +92,15 @@ func (d dialect) uri(extra ...string) string {
 
 // classify turns a driver's error into one of ours, and keeps its text.
 func (d dialect) classify(err error) error {
-	var driver *sqlite.Error
-	if !errors.As(err, &driver) {
+	var failed *sqlite.Error
+	if !errors.As(err, &failed) {
 		return err
 	}
-	switch driver.Code() {
+	switch failed.Code() {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return fmt.Errorf("%w: %w", ErrConflict, err)
 	}
-	switch driver.Code() & 0xff {
+	switch failed.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}

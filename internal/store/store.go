@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -43,8 +44,12 @@ type record struct {
 //
 // "sqlite:PATH" is a file, made if it is not there (WAL, synchronous=FULL: an acknowledged act
 // survives a power cut).
-func Open(ctx context.Context, dsn string) (*DB, error) {
-	d, err := parseDSN(dsn)
+func Open(ctx context.Context, dsn string) (*DB, error) { return OpenThrough(ctx, dsn, nil) }
+
+// OpenThrough is Open with every connection made by what wrap gives for the driver's own connector: the
+// way for whoever watches statements, or makes them fail. nil changes nothing.
+func OpenThrough(ctx context.Context, dsn string, wrap func(driver.Connector) driver.Connector) (*DB, error) {
+	d, err := parseDSN(dsn, wrap)
 	if err != nil {
 		return nil, err
 	}
