@@ -167,9 +167,15 @@ func filters(t *testing.T, empty func(testing.TB) string) {
 			api, version  string
 			zero, created int64
 		}{
-			{"enabled", nil, "agency", "2", 0, 10}, {"enabled", &open, "agency", "3", 0, 20}, {"enabled", &ended, "agency", "3", 0, 30},
-			{"disabled", nil, "agency", "3", 0, 40}, {"disabled", &ended, "brand", "3", 0, 50}, {"leaked", &open, "brand", "7", 0, 60},
-			{"on_hold", nil, "brand", "7", 0, 70}, {"deleted", nil, "agency", "3", 0, 80}, {"enabled", nil, "counterfoil", "1", 1, 90},
+			{"enabled", nil, "agency", "2", 0, 10},
+			{"enabled", &open, "agency", "3", 0, 20},
+			{"enabled", &ended, "agency", "3", 0, 30},
+			{"disabled", nil, "agency", "3", 0, 40},
+			{"disabled", &ended, "brand", "3", 0, 50},
+			{"leaked", &open, "brand", "7", 0, 60},
+			{"on_hold", nil, "brand", "7", 0, 70},
+			{"deleted", nil, "agency", "3", 0, 80},
+			{"enabled", nil, "counterfoil", "1", 1, 90},
 		} {
 			row := tokenRow(n)
 			row.ExpiresAt, row.Api, row.Version, row.Zero, row.CreatedAt = c.expires, c.api, c.version, c.zero, c.created
