@@ -12,6 +12,11 @@ import (
 // rootCommand is the table of all commands.
 func rootCommand() *cobra.Command {
 	root := group("counterfoil", "The API-access-token desk of a platform",
+		demoCommand(),    // try it
+		serveCommand(),   // the desk, its verifier, the gateway
+		configCommand(),  // check
+		migrateCommand(), // bring the tables up to date
+
 		// The management API, from outside.
 		tokenCommand(),   // create list show edit duplicate reset disable enable upgrade delete explain
 		whoamiCommand(),  // which token this is
