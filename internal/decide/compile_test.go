@@ -67,6 +67,7 @@ func TestCompileRefusesWhatCouldBeReadInTwoWays(t *testing.T) {
 		"through elsewhere":  {func(_ *decide.Catalogue, a *agency) { a.Passthrough[0].Prefix = "/Other/{SID}/{Id}" }, "does not extend the base"},
 		"through the base":   {func(_ *decide.Catalogue, a *agency) { a.Passthrough[0].Prefix = "/Agencies/{Id}" }, "does not extend the base"},
 		"through no brand":   {func(_ *decide.Catalogue, a *agency) { a.Passthrough[0].Brand = "Other" }, "does not end in the brand parameter {Other}"},
+		"through a slash":    {func(_ *decide.Catalogue, a *agency) { a.Passthrough[0].Prefix += "/" }, "the prefix ends in a slash"},
 		"through twice":      {func(_ *decide.Catalogue, a *agency) { a.Passthrough = append(a.Passthrough, a.Passthrough[0]) }, "a path can be under two passthroughs"},
 		"version name":       {func(_ *decide.Catalogue, a *agency) { a.Versions[0].Name = "3 " }, "the version's name is not"},
 		"version twice":      {func(_ *decide.Catalogue, a *agency) { a.Versions = append(a.Versions, a.Versions[0]) }, "version 3: is there twice"},
@@ -223,6 +224,35 @@ func TestForeignTableDecidesNothing(t *testing.T) {
 	}
 	if n := a.ScopeSet(0, []string{"jobs.get"}).Len() + a.ScopeSet(99, []string{"jobs.get"}).Len() + a.ScopeSet(-1, nil).Len(); n != 0 {
 		t.Error("a version that is none has scopes")
+	}
+}
+
+func TestMatchTellsHowARequestReads(t *testing.T) {
+	c := sound()
+	c.APIs[0].MethodHeader = "X-HTTP-Method-Override"
+	c.APIs[0].Versions[0].Routes[0].Method = "DELETE"
+	table := compile(t, c)
+	var m decide.Match
+	reason := table.Match(&decide.Request{
+		Method: "POST", Target: "/Agencies/AAA/Actions/ab?x=1&IrVersion=3", Host: "api.example.com",
+		Header: map[string][]string{"X-HTTP-METHOD-OVERRIDE": {"DELETE"}, "ir-version": {"3"}},
+	}, &m)
+	got := []string{reason.String(), m.API().Name, string(m.Bind()), m.Bound(), m.Method(), m.Path(), m.Named(), m.Methods()}
+	want := []string{"allow", "agency", "sid", "AAA", "DELETE", "/Agencies/AAA/Actions/ab", "3", "DELETE"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	reason = table.Match(&decide.Request{Method: "GET", Target: "/Agencies/AAA/..", Host: "api.example.com"}, &m)
+	got = []string{reason.String(), string(m.Bind()), m.Bound(), m.Method(), m.Path(), m.Named(), m.Methods()}
+	want = []string{"malformed_request", "", "", "", "", "", ""}
+	if diff := cmp.Diff(want, got); diff != "" || m.API() != nil {
+		t.Errorf("what is left of the request before (-want +got):\n%s", diff)
+	}
+	if a := table.API("agency"); a == nil || a.Name != "agency" || table.API("other") != nil {
+		t.Errorf("API: %v", a)
+	}
+	if !decide.KnownMethod("PATCH") || decide.KnownMethod("TRACE") || decide.KnownMethod("patch") || decide.KnownMethod("") {
+		t.Error("KnownMethod")
 	}
 }
 

@@ -77,6 +77,9 @@ func golden(t *testing.T, archive *txtar.Archive) {
 			if got := outcome(reason, m, v, keys); got != want {
 				t.Errorf("%s: %s\n got %s\nwant %s", f.Name, request, got, want)
 			}
+			if caller == nil && m.Public() != (reason == decide.Allow) {
+				t.Errorf("%s: %s\n %v, but Public is %v", f.Name, request, reason, m.Public())
+			}
 			again := table.Match(r, &used.m)
 			if again == decide.Allow {
 				again = table.Decide(&used.m, caller, &used.v)

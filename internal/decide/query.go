@@ -16,10 +16,11 @@ func scanQuery(query string, names []string, notes *notes) bool {
 	// so a name behind a semicolon is noted as odd.
 	for odd := false; query != ""; {
 		pair, rest, separator := cutPair(query)
-		name, _ := cutName(pair)
-		for k := range names {
-			if match := spelling(name, names[k]); match != different {
-				notes.add(k, odd || match == alias, valueOf(query))
+		if name, _ := cutName(pair); name != "" {
+			for k := range names {
+				if match := spelling(name, names[k]); match != different {
+					notes.add(k, odd || match == alias, valueOf(query))
+				}
 			}
 		}
 		query, odd = rest, separator == ';'
