@@ -242,7 +242,7 @@ const memberships = `-- name: Memberships :many
 SELECT m.account, m.role, m.allow_sensitive, a.kind, a.name, a.suspended_at
   FROM member m JOIN account a ON a.id = m.account
  WHERE m.person = $1 AND m.joined_at IS NOT NULL
- ORDER BY a.name_key, a.id
+ ORDER BY CASE a.kind WHEN 'agency' THEN 0 WHEN 'brand' THEN 1 ELSE 2 END, a.name_key, a.id
 `
 
 type MembershipsRow struct {
@@ -254,7 +254,8 @@ type MembershipsRow struct {
 	SuspendedAt    *int64
 }
 
-// Memberships are a person's accounts, for the switch at the top of the menu.
+// Memberships are a person's accounts, for the switch at the top of the menu: agencies first, since
+// whoever works for one begins there.
 func (q *Queries) Memberships(ctx context.Context, person string) ([]MembershipsRow, error) {
 	rows, err := q.db.QueryContext(ctx, memberships, person)
 	if err != nil {

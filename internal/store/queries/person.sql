@@ -38,12 +38,13 @@ SELECT m.account, m.person, m.role, m.allow_sensitive, m.invited_at, m.joined_at
  WHERE m.account = @account
  ORDER BY p.name, p.id;
 
--- Memberships are a person's accounts, for the switch at the top of the menu.
+-- Memberships are a person's accounts, for the switch at the top of the menu: agencies first, since
+-- whoever works for one begins there.
 -- name: Memberships :many
 SELECT m.account, m.role, m.allow_sensitive, a.kind, a.name, a.suspended_at
   FROM member m JOIN account a ON a.id = m.account
  WHERE m.person = @person AND m.joined_at IS NOT NULL
- ORDER BY a.name_key, a.id;
+ ORDER BY CASE a.kind WHEN 'agency' THEN 0 WHEN 'brand' THEN 1 ELSE 2 END, a.name_key, a.id;
 
 -- name: JoinMember :execrows
 UPDATE member SET joined_at = @at WHERE account = @account AND person = @person AND joined_at IS NULL;
