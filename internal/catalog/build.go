@@ -102,6 +102,7 @@ type builtVersion struct {
 	nested     int               // operations that nest elsewhere
 	reader     *reader
 
+	patterns     map[string]patternFound
 	exampleSteps int // work done on example URIs
 }
 
@@ -146,7 +147,7 @@ func (b *builder) api(f *fileAPI) *builtAPI {
 func (b *builder) version(a *builtAPI, f *fileVersion, used *usedMarks) *builtVersion {
 	v := &builtVersion{
 		fileVersion: f, report: report{b.list, a.name, f.name}, api: a,
-		leftOut: map[string]bool{}, raw: map[string]bool{}, scopes: map[string]*builtScope{}, byKey: map[string]*built{}, texts: map[string]string{}, categories: map[string]string{},
+		leftOut: map[string]bool{}, raw: map[string]bool{}, scopes: map[string]*builtScope{}, byKey: map[string]*built{}, texts: map[string]string{}, patterns: map[string]patternFound{}, categories: map[string]string{},
 		dates: f.dates(b.now),
 	}
 	checkDates(v.report, f, v.dates)

@@ -11,11 +11,11 @@ import (
 // others, also those that the new version does not have or does not offer, are in ask: a person must
 // tick them. Both lists are ascending and without repeats.
 func CarryOver(from, to Version, scopes []string) (carried, ask []string) {
-	before, after := opens(from), opens(to)
+	more := gains(opens(from), opens(to))
 	for _, name := range scopes {
 		s, ok := to.Scope(name)
 		_, had := from.Scope(name)
-		if ok && had && !s.Hidden && len(gained(name, before, after)) == 0 {
+		if ok && had && !s.Hidden && len(more[name]) == 0 {
 			carried = append(carried, name)
 		} else {
 			ask = append(ask, name)
@@ -65,24 +65,29 @@ func unnamed(template string) string {
 	}
 }
 
-// gained lists the operations (by key, ascending) that the scope helps to open after and did not
-// before: one of the sets with it in is enough now, and no subset of that set was enough then. So a
-// scope gains also when its operation stops asking for a second one.
-func gained(scope string, before, after opened) []string {
-	var out []string
+// gains lists, for each scope, the operations as people write them (ascending) that it helps to open
+// after and did not before: one of the sets with it in is enough now, and no subset of that set was
+// enough then. So a scope gains also when its operation stops asking for a second one. Each operation is
+// looked at once, so ten thousand scopes do not cost a square.
+func gains(before, after opened) map[string][]string {
+	out := map[string][]string{}
 	for key, now := range after {
 		then, existed := before[key]
 		if now.public || existed && then.public {
 			continue
 		}
 		for _, set := range now.sets {
-			if slices.Contains(set, scope) && !enough(then.sets, set) {
-				out = append(out, key)
-				break
+			if enough(then.sets, set) {
+				continue
+			}
+			for _, name := range set {
+				out[name] = append(out[name], now.path)
 			}
 		}
 	}
-	slices.Sort(out)
+	for name := range out {
+		out[name] = sortedSet(out[name])
+	}
 	return out
 }
 

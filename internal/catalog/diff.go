@@ -174,7 +174,7 @@ func byName(v Version) map[string]Scope {
 func (d *Diff) scopes(api string, v, w Version) {
 	before, after := byName(v), byName(w)
 	ranBefore, runAfter := opens(v), opens(w)
-	was, is := perScope(ranBefore, runAfter), perScope(runAfter, ranBefore)
+	was, is := gains(runAfter, ranBefore), gains(ranBefore, runAfter)
 	for name, s := range before {
 		if _, ok := after[name]; !ok {
 			d.add(Change{Kind: ScopeRemoved, API: api, Version: v.Name, Scope: name, From: shownAs(s)})
@@ -206,30 +206,6 @@ func (d *Diff) scopes(api string, v, w Version) {
 
 // shownAs is how a person sees a scope.
 func shownAs(s Scope) string { return s.Category + ": " + s.Label }
-
-// perScope lists, for each scope, the operations that it helps to open in b and did not in a, as
-// people write them. It walks each operation once, so ten thousand scopes do not cost a square.
-func perScope(b, a opened) map[string][]string {
-	out := map[string][]string{}
-	for key, now := range b {
-		then, existed := a[key]
-		if now.public || existed && then.public {
-			continue
-		}
-		for _, set := range now.sets {
-			if enough(then.sets, set) {
-				continue
-			}
-			for _, name := range set {
-				out[name] = append(out[name], now.path)
-			}
-		}
-	}
-	for name := range out {
-		out[name] = sortedSet(out[name])
-	}
-	return out
-}
 
 func (d *Diff) routes(api string, v, w Version) {
 	before, after := opens(v), opens(w)

@@ -173,3 +173,33 @@ func TestQualifiedNames(t *testing.T) {
 		}
 	}
 }
+
+func TestEffectOnAToken(t *testing.T) {
+	old, now := buildOne(t, "", before).APIs, buildOne(t, "", after).APIs
+	grows, shrinks := Effect(old, now, "shop", "1", []string{"read", "items.gone"})
+	if want := []string{"DELETE /shops/{Shop}/orders"}; !slices.Equal(grows, want) {
+		t.Errorf("grows by %v, want %v", grows, want)
+	}
+	if want := []string{"GET /shops/{Shop}/gone", "GET /shops/{Shop}/items"}; !slices.Equal(shrinks, want) {
+		t.Errorf("shrinks by %v, want %v", shrinks, want)
+	}
+	if grows, shrinks := Effect(old, old, "shop", "1", []string{"read", "write"}); len(grows)+len(shrinks) != 0 {
+		t.Errorf("nothing changes, but %v %v", grows, shrinks)
+	}
+	grows, shrinks = Effect(old, nil, "shop", "1", []string{"write", "read"})
+	if len(grows) != 0 || len(shrinks) != 3 {
+		t.Errorf("the API goes: %v %v", grows, shrinks)
+	}
+}
+
+func TestGainsPerScope(t *testing.T) {
+	got := Gains(versionOf(buildOne(t, "", before)), versionOf(buildOne(t, "", after)))
+	want := map[string][]string{
+		"items": {"GET /shops/{Sid}/items"},
+		"read":  {"DELETE /shops/{Shop}/orders"},
+		"write": {"POST /shops/{Shop}/orders"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

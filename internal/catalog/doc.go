@@ -19,6 +19,7 @@
 //	                                                                                 examples.go bodies.go
 //	Compare        what changes from one Result to the next                          diff.go
 //	CarryOver      which scopes of a token move to another version by themselves     carry.go
+//	Effect         what one token gains and loses by a publish                       effect.go
 //
 // A Result has two forms: decide.Catalogue, which goes to every verifier, and the presentation
 // (present.go), which is stored beside it for the console and the API reference. Everything found on the

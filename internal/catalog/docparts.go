@@ -83,6 +83,9 @@ func (r *reader) security(o *operation, doc *sharedParts, n located) {
 	}
 }
 
+// maxDocumentScope bounds a scope's name in a document, in octets.
+const maxDocumentScope = 1024
+
 // names are all scope names of one requirement, made printable.
 func (r *reader) names(o *operation, doc *sharedParts, alternative located) []string {
 	var set []string
@@ -92,8 +95,14 @@ func (r *reader) names(o *operation, doc *sharedParts, alternative located) []st
 			r.note(place{alternative.file, line}, "security names the scheme %s, which the document does not declare", short(scheme))
 		}
 		for _, n := range names.list() {
-			if n.str() != "" && r.step(o.place) {
-				set = append(set, n.text)
+			text, ok := n.scalar()
+			switch {
+			case !r.step(o.place):
+			case !ok || text == "" || len(text) > maxDocumentScope:
+				// Leaving it out would ask for less than the document does.
+				r.fatal(place{alternative.file, n.row()}, "a scope of %s %s is no name", o.method, short(o.path))
+			default:
+				set = append(set, text)
 			}
 		}
 	})

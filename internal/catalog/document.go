@@ -61,15 +61,16 @@ type parameter struct {
 type reader struct {
 	report
 	refs
-	ops    []*operation
-	steps  int
-	texts  map[*node]string // plain descriptions, so that a shared one is made once
-	full   bool             // a limit is passed and told
-	caller []string         // the parameters of the API's base, which a server's URL may name too
+	ops     []*operation
+	steps   int
+	texts   map[*node]string // plain descriptions, so that a shared one is made once
+	checked map[*node]bool   // large mappings whose keys sameKeys has looked at
+	full    bool             // a limit is passed and told
+	caller  []string         // the parameters of the API's base, which a server's URL may name too
 }
 
 func newReader(r report, src *Source, v *fileVersion, base template) *reader {
-	return &reader{report: r, refs: refs{src.docs, v.documents}, texts: map[*node]string{}, caller: base.params()}
+	return &reader{report: r, refs: refs{src.docs, v.documents}, texts: map[*node]string{}, checked: map[*node]bool{}, caller: base.params()}
 }
 
 // read goes through the listed documents in the order of their names.
@@ -131,6 +132,8 @@ func (r *reader) paths(doc located) {
 	paths.each(func(path string, line int, n *node) {
 		switch {
 		case strings.HasPrefix(path, "x-") || r.full:
+		case len(path) > maxTemplate:
+			r.fatal(place{doc.file, line}, "path %s is longer than %d octets", short(path), maxTemplate)
 		case !strings.HasPrefix(path, "/"):
 			r.trouble(place{doc.file, line}, "path %s does not begin with a slash and is left out", short(path))
 		default:
@@ -139,8 +142,15 @@ func (r *reader) paths(doc located) {
 	})
 }
 
-// sameKeys refuses a key that stands twice in a mapping that matters.
+// sameKeys refuses a key that stands twice in a mapping that matters. It looks once at a large one: ten
+// thousand references to it must not cost ten thousand looks.
 func (r *reader) sameKeys(n located, what string) {
+	if n.node == nil || r.checked[n.node] {
+		return
+	}
+	if len(n.keys) > 16 {
+		r.checked[n.node] = true
+	}
 	if key, line, twice := n.repeated(); twice {
 		r.fatal(place{n.file, line}, "%s has the key %q twice", what, short(key))
 	}
@@ -189,8 +199,8 @@ func (r *reader) pathItem(doc *sharedParts, path string, at place, n located) {
 			continue
 		}
 		place := at
-		if i := slices.Index(item.keys, m.key); !ref && i >= 0 {
-			place.line = int(item.rows[i])
+		if !ref {
+			place.line = int(item.rows[slices.Index(item.keys, m.key)])
 		}
 		r.ops = append(r.ops, r.operation(doc, item, op, m.name, path, place))
 	}
@@ -264,10 +274,10 @@ func (r *reader) parameters(o *operation, list located) {
 		}
 		r.sameKeys(p, "a parameter of "+o.method+" "+short(o.path))
 		name := p.get("name").str()
-		switch p.get("in").str() {
-		case "query":
+		switch in := p.get("in").str(); {
+		case in == "query" && len(name) <= maxTemplate:
 			o.queries = append(o.queries, name)
-		case "path":
+		case in == "path" && strings.Contains(o.path, "{"+name+"}"): // any other narrows nothing
 			schema, _, err := r.follow(p.in(p.get("schema")))
 			if err != nil {
 				r.trouble(p.place(), "the schema of parameter %s is not read: %v", short(name), err)
@@ -289,6 +299,9 @@ func (r *reader) serverList(n located) []server {
 		}
 		raw := s.get("url").str()
 		s.get("variables").each(func(name string, _ int, v *node) {
+			if !r.step(n.place()) {
+				return
+			}
 			if text, ok := v.get("default").scalar(); ok && len(raw) < maxTemplate && !slices.Contains(r.caller, name) {
 				raw = strings.ReplaceAll(raw, "{"+name+"}", text)
 			}

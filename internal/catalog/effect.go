@@ -8,16 +8,7 @@ import (
 // Gains says, for each scope of a version, which operations it opens that the same name did not open in
 // the version before ("GET /full/{path}", ascending). A scope that gains nothing is not in the map.
 func Gains(from, to Version) map[string][]string {
-	before, after := opens(from), opens(to)
-	out := make(map[string][]string)
-	for _, c := range to.Categories {
-		for _, s := range c.Scopes {
-			for _, key := range gained(s.Name, before, after) {
-				out[s.Name] = append(out[s.Name], after[key].path)
-			}
-		}
-	}
-	return out
+	return gains(opens(from), opens(to))
 }
 
 // Effect says which operations a token pinned to one version with these scopes could call after one

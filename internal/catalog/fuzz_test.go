@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"counterfoil.dev/counterfoil/internal/decide"
 )
 
@@ -53,6 +55,9 @@ func buildFuzzed(t *testing.T, files fstest.MapFS) ([]byte, []Problem) {
 	}
 	res, built := Build(src, Options{Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
 	problems := append(loaded, built...)
+	if again, _ := Build(src, Options{Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}); !cmp.Equal(res, again) {
+		t.Fatalf("a second build of one source differs:\n%s", cmp.Diff(res, again))
+	}
 	shown, err := res.Marshal()
 	if err != nil {
 		t.Fatal(err)

@@ -126,6 +126,9 @@ func inWords(t *testing.T, a archive) string {
 		t.Fatal(err)
 	}
 	res, built := Build(src, a.options(t))
+	if again, problems := Build(src, a.options(t)); !cmp.Equal(res, again) || !cmp.Equal(built, problems) {
+		t.Errorf("a second build of one source differs:\n%s%s", cmp.Diff(res, again), cmp.Diff(built, problems))
+	}
 	var b strings.Builder
 	for _, p := range SortProblems(append(loaded, built...)) {
 		fmt.Fprintln(&b, p)

@@ -222,3 +222,37 @@ func TestExamplesAreBounded(t *testing.T) {
 		t.Errorf("%d notes about examples", notes)
 	}
 }
+
+// TestLongWordsDoNotMultiply: nine thousand references to one operation with long words and many keys.
+func TestLongWordsDoNotMultiply(t *testing.T) {
+	long := strings.Repeat("Long words ", 300_000)
+	var b bytes.Buffer
+	b.WriteString(`{"openapi":"3.1.0","paths":{`)
+	for i := range 9000 {
+		fmt.Fprintf(&b, `"/p%d/{id}":{"get":{"$ref":"#/x"}},`, i)
+	}
+	fmt.Fprintf(&b, `"/last":{}},"x":{"summary":%q,"description":%q,"tags":[%q],"parameters":[{"in":"path","name":"id","schema":{"pattern":"a{900}b"}}]`, long, long, long)
+	for i := range 50_000 {
+		fmt.Fprintf(&b, `,"k%d":1`, i)
+	}
+	b.WriteString(`}}`)
+	src, loaded, err := Load(hostile("d.json", b.Bytes()), "")
+	if err != nil || HasFatal(loaded) {
+		t.Fatal(err, loaded)
+	}
+	res, built := Build(src, Options{})
+	if HasFatal(built) || res.Counts[0].Published != 9000 {
+		t.Fatal(res.Counts, built[:min(3, len(built))])
+	}
+	for _, c := range res.APIs[0].Versions[0].Categories {
+		for _, s := range c.Scopes {
+			if len(s.Label) > 2*maxLabel+20 || len(s.Description) > maxDescription+3 {
+				t.Fatalf("a label of %d and a description of %d octets", len(s.Label), len(s.Description))
+			}
+		}
+	}
+}
+
+func TestPathsHaveALimit(t *testing.T) {
+	mustRefuse(t, hostile("d.json", []byte(`{"openapi":"3.1.0","paths":{"/`+strings.Repeat("a", maxTemplate)+`":{"get":{}}}}`)), "longer than 2048 octets")
+}

@@ -136,7 +136,12 @@ func clean(s string, keepLines bool) string {
 }
 
 // cleanLine is one line of at most limit characters, without double spaces.
+// Text beyond sixteen times the limit in octets is not looked at: a reference can bring one long text
+// to ten thousand places.
 func cleanLine(s string, limit int) string {
+	if len(s) > 16*limit {
+		s = strings.ToValidUTF8(s[:16*limit], "")
+	}
 	return truncate(strings.Join(strings.Fields(clean(s, false)), " "), limit)
 }
 

@@ -32,7 +32,7 @@ type refs struct {
 // follow resolves n while it is a reference. The error says why a reference leads nowhere; ref tells
 // whether n was one at all.
 func (r refs) follow(n located) (out located, ref bool, err error) {
-	seen := map[string]bool{}
+	var seen []*node
 	for {
 		target := n.get("$ref")
 		if !target.is(textKind) {
@@ -43,11 +43,10 @@ func (r refs) follow(n located) (out located, ref bool, err error) {
 		if err != nil {
 			return n, true, err
 		}
-		key := fmt.Sprintf("%s %p", next.file, next.node)
-		if seen[key] || len(seen) >= maxHops {
+		if slices.Contains(seen, next.node) || len(seen) >= maxHops {
 			return n, true, fmt.Errorf("reference %s leads back to itself", short(target.text))
 		}
-		seen[key] = true
+		seen = append(seen, next.node)
 		n = next
 	}
 }

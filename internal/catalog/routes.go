@@ -152,7 +152,8 @@ func (v *builtVersion) narrow(o *built, p *decide.Param, q parameter, total *int
 	if pattern.str() == "" {
 		return
 	}
-	if size, why := patternSize(pattern.text); why != "" {
+	size, why := v.patternSize(pattern.text)
+	if why != "" {
 		v.trouble(place{schema.file, pattern.row()}, "the pattern of parameter %s in %s %s is not enforced: %s", short(q.name), o.method, short(o.path), why)
 	} else if *total += size; *total > maxPatternTotal {
 		v.trouble(place{schema.file, pattern.row()}, "the pattern of parameter %s in %s %s is not enforced: the patterns of this version are too much together", short(q.name), o.method, short(o.path))
@@ -177,6 +178,22 @@ func isInteger(n *node) bool {
 		}
 	}
 	return found
+}
+
+// patternSize remembers what it found: many parameters share a pattern.
+func (v *builtVersion) patternSize(p string) (int, string) {
+	found, known := v.patterns[p]
+	if !known {
+		found.size, found.why = patternSize(p)
+		v.patterns[p] = found
+	}
+	return found.size, found.why
+}
+
+// patternFound is what patternSize says of one pattern.
+type patternFound struct {
+	size int
+	why  string
 }
 
 // patternSize estimates what a pattern compiles to; why says why it cannot be enforced.

@@ -99,8 +99,8 @@ func (v *builtVersion) requirements(b *builder) {
 func (v *builtVersion) askFor(o *built, b *builder, named map[string]string) (standard bool) {
 	switch {
 	case o.over.scopes != nil:
-		o.sets = o.over.scopes
-		for _, set := range o.sets {
+		for _, set := range o.over.scopes {
+			o.sets = append(o.sets, slices.Clone(set)) // renameAll writes into them, and the file is read once for all versions
 			for _, n := range set {
 				v.raw[n] = true
 			}
