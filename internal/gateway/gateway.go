@@ -92,16 +92,37 @@ func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 // ServeHTTP judges, then forwards.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{
-		gateway: g, out: &recorder{ResponseWriter: w}, in: r, began: time.Now(),
+		gateway: g, out: &recorder{ResponseWriter: w, control: http.NewResponseController(w)}, in: r, began: time.Now(),
 		request: verify.Request{ID: verify.NewRequestID(), Client: g.proxies.Client(r), Accept: verify.AccessTokens},
 	}
 	x.out.Header()[requestIDHeader] = []string{x.request.ID}
-	defer x.log() // also when forwarding was cut off and panics
+	defer x.end() // also when forwarding was cut off and panics
 	if x.judge() {
 		x.forward()
 		return
 	}
-	g.verifier.Refuse(x.out, &x.decision, verify.Gateway)
+	x.refuse()
+}
+
+// refuse answers without reading the body. What the listener reads of it afterwards is bounded.
+func (x *exchange) refuse() {
+	if x.in.ContentLength != 0 {
+		if err := x.out.control.SetReadDeadline(time.Now().Add(leftover)); err != nil {
+			x.failure = err
+			x.out.Header().Set("Connection", "close")
+		}
+	}
+	x.gateway.verifier.Refuse(x.out, &x.decision, verify.Gateway)
+}
+
+// end writes the line of log, and leaves the connection without a deadline of this exchange.
+func (x *exchange) end() {
+	if x.out.octets > 0 && x.upgrade == "" {
+		if err := x.out.control.SetWriteDeadline(time.Time{}); err != nil && x.failure == nil {
+			x.failure = err
+		}
+	}
+	x.log()
 }
 
 // exchange is one request on its way through.
@@ -152,8 +173,11 @@ func (x *exchange) forward() {
 	}
 	x.upstream = base
 	in := x.in
-	if g.maxBody >= 0 && in.Body != nil {
-		in.Body = http.MaxBytesReader(x.out, in.Body, g.maxBody)
+	if in.Body != nil && in.Body != http.NoBody {
+		in.Body = &pacedBody{ReadCloser: in.Body, control: x.out.control}
+		if g.maxBody >= 0 {
+			in.Body = http.MaxBytesReader(x.out, in.Body, g.maxBody)
+		}
 	}
 	if x.upgrade != "" {
 		ctx, cancel := context.WithCancel(in.Context())
@@ -204,7 +228,7 @@ func (x *exchange) fail(err error) {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		x.gateway.verifier.Overrule(&x.decision, api.CodeBodyTooLarge, "")
-		x.gateway.verifier.Refuse(x.out, &x.decision, verify.Gateway)
+		x.refuse()
 		return
 	}
 	if errors.Is(err, context.Canceled) {
@@ -232,8 +256,10 @@ func unavailable(err error, id string) *api.Error {
 // recorder knows what was answered; net/http finds the real writer through Unwrap.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	octets int64
+	control *http.ResponseController
+	status  int
+	octets  int64
+	renew   time.Time // when the deadline for writing moves next
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -246,6 +272,9 @@ func (w *recorder) WriteHeader(status int) {
 func (w *recorder) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+	}
+	if err := w.pace(); err != nil {
+		return 0, err
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.octets += int64(n)
