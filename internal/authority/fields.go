@@ -3,6 +3,7 @@ package authority
 import (
 	"fmt"
 	"net/mail"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -162,7 +163,11 @@ func cleanEmails(in []string, bad *faults) []string {
 	return out
 }
 
-// clip shortens and cleans what a message quotes back.
+// longRun is a run of letters and digits longer than words and SIDs are: it may be a secret in the wrong field.
+var longRun = regexp.MustCompile(`([0-9A-Za-z]{8})[0-9A-Za-z]{23,}`)
+
+// clip shortens and cleans what a message quotes back. Nothing of a secret is quoted but its beginning,
+// which is the public part (SECURITY.md, class 43).
 func clip(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if hidden(r) {
@@ -170,6 +175,7 @@ func clip(s string) string {
 		}
 		return r
 	}, s)
+	s = longRun.ReplaceAllString(s, "$1…")
 	if utf8.RuneCountInString(s) > 60 {
 		return string([]rune(s)[:60]) + "…"
 	}
