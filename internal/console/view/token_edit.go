@@ -31,7 +31,8 @@ type Difference struct {
 }
 
 // TokenUpdatePage is the answer to the first POST of TokenPath(sid, "update"): the differences in
-// words. Its form posts the same fields again with confirm=yes.
+// words. Its form posts the same fields again with confirm=yes, or with go=back: then TokenEdit is
+// drawn again with what was typed.
 type TokenUpdatePage struct {
 	Frame       Frame
 	Token       TokenCard

@@ -376,6 +376,7 @@
         g.group.hidden = !hit;
         g.group.classList.toggle("category-found", words.length > 0 && hit);
       }
+      for (const a of all(".scopes-api", root)) a.hidden = all("[data-category]", a).every((g) => g.hidden);
       none.hidden = found > 0;
       if (words.length) say(`${plural(found, "scope matches", "scopes match")}`);
     };
