@@ -256,6 +256,18 @@ func TestMatchTellsHowARequestReads(t *testing.T) {
 	}
 }
 
+func TestTargetHasALimit(t *testing.T) {
+	table := compile(t, sound())
+	const start = "/Agencies/AAA/Jobs/1?"
+	for size, want := range map[int]decide.Reason{8 << 10: decide.Allow, 8<<10 + 1: decide.MalformedRequest} {
+		r := &decide.Request{Method: "GET", Target: start + strings.Repeat("a", size-len(start)), Host: "api.example.com"}
+		var m decide.Match
+		if got := table.Match(r, &m); got != want {
+			t.Errorf("a target of %d bytes: %v, want %v", size, got, want)
+		}
+	}
+}
+
 func TestReasonsAreCodes(t *testing.T) {
 	seen := map[string]bool{}
 	for r := decide.Undecided; r <= decide.BrandOutOfReach; r++ {

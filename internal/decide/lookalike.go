@@ -8,15 +8,13 @@ import "bytes"
 // octet. A token that may read jobs could then export them. Such a path could be read in two ways and is
 // refused (SECURITY.md, classes 2 and 4).
 
-// lookAlike notes in r whether segment i, which n's parameter may take, is only careless away from another
-// branch of n that has a template for the rest of the path.
+// lookAlike notes in r whether segment i, which is no literal of n, is only careless away from another branch
+// of n that has a template for the rest of the path.
 func (m *Match) lookAlike(r *reading, n *node, s string, i int) {
 	var buffer [maxSegment]byte
 	plain := careless(buffer[:0], s)
 	for _, twin := range n.twins[string(plain)] {
-		if twin.name != s && m.leads(r, twin.value, i+1) {
-			r.twofold = true
-		}
+		r.twofold = r.twofold || m.leads(r, twin, i+1)
 	}
 	for k := range n.partials {
 		b := &n.partials[k]
@@ -29,9 +27,7 @@ func (m *Match) lookAlike(r *reading, n *node, s string, i int) {
 		return
 	}
 	for _, twin := range n.twins[string(plain[:dot])] {
-		if twin.name != s && twin.value.leaf != nil {
-			r.twofold = true
-		}
+		r.twofold = r.twofold || twin.leaf != nil
 	}
 }
 
@@ -44,7 +40,7 @@ func (m *Match) leads(r *reading, n *node, i int) bool {
 	var buffer [maxSegment]byte
 	plain := careless(buffer[:0], s)
 	for _, twin := range n.twins[string(plain)] {
-		if m.leads(r, twin.value, i+1) {
+		if m.leads(r, twin, i+1) {
 			return true
 		}
 	}

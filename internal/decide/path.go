@@ -54,15 +54,12 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// parse reads text, which is everything of the target before the first question mark. It reports false
+// parse reads text, which begins with a slash and ends before the first question mark. It reports false
 // for whatever some server would read as another path: a dot segment, an empty segment (so a double or a
 // trailing slash), an octet outside the path alphabet, an escape that has another spelling or hides a
 // delimiter. Such a path is refused, never repaired.
 func (p *path) parse(text string) bool {
 	p.text, p.count, p.special, p.escaped, p.long = text, 0, 0, false, false
-	if text == "" || text[0] != '/' {
-		return false
-	}
 	if text == "/" {
 		p.starts[0] = 2
 		return true

@@ -53,8 +53,8 @@ type node struct {
 	literals  names[*node]
 	partials  []branch
 	parameter *node
-	leaf      *leaf                     // a template ends here
-	twins     map[string][]entry[*node] // literals, by what a careless server takes for them
+	leaf      *leaf              // a template ends here
+	twins     map[string][]*node // literals, by what a careless server takes for them
 }
 
 type branch struct {
@@ -109,10 +109,10 @@ func (n *node) grow(s *segment) *node {
 			next = new(node)
 			n.literals.put(s.before, next)
 			if n.twins == nil {
-				n.twins = map[string][]entry[*node]{}
+				n.twins = map[string][]*node{}
 			}
 			plain := strings.ToLower(s.before)
-			n.twins[plain] = append(n.twins[plain], entry[*node]{s.before, next})
+			n.twins[plain] = append(n.twins[plain], next)
 		}
 		return next
 	case partial:
