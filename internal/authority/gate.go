@@ -166,10 +166,12 @@ func (r *refusals) add(by Actor, action audit.Action, account int64, now time.Ti
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := refusalKey{by.Person, by.Token, account, action}
-	if len(r.sums) >= refusalKinds {
-		key = refusalKey{}
-	}
 	e := r.sums[key]
+	if e == nil && len(r.sums) >= refusalKinds {
+		// The rest is summed in nobody's name: in an account's history it would stand against the wrong people.
+		by, account, key = Actor{}, 0, refusalKey{}
+		e = r.sums[key]
+	}
 	if e == nil {
 		e = &audit.Event{
 			Account: account, Action: action, Outcome: audit.Refused,
@@ -177,36 +179,50 @@ func (r *refusals) add(by Actor, action audit.Action, account int64, now time.Ti
 			Reason:  string(api.CodeForbidden),
 			Address: by.Address, Agent: by.Agent, RequestID: by.RequestID,
 		}
+		if key == (refusalKey{}) {
+			e.Actor, e.Subject = audit.Actor{Kind: audit.ByNobody, Name: "Various"}, audit.Subject{Kind: audit.OnDesk}
+		}
 		r.sums[key] = e
 	}
 	e.At = now.UnixMicro()
 	e.Count++
 }
 
-func (r *refusals) take() []audit.Event {
+func (r *refusals) take() map[refusalKey]*audit.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	events := make([]audit.Event, 0, len(r.sums))
-	for _, e := range r.sums {
-		events = append(events, *e)
+	taken := r.sums
+	r.sums = make(map[refusalKey]*audit.Event)
+	return taken
+}
+
+// giveBack adds sums that could not be written to those that came in meanwhile.
+func (r *refusals) giveBack(taken map[refusalKey]*audit.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, e := range taken {
+		if newer := r.sums[key]; newer != nil {
+			newer.Count += e.Count
+		} else {
+			r.sums[key] = e
+		}
 	}
-	clear(r.sums)
-	return events
 }
 
 // writeRefusals appends what was summed since the last time, in one act.
 func (a *Authority) writeRefusals(ctx context.Context) error {
-	events := a.refusals.take()
-	if len(events) == 0 {
+	sums := a.refusals.take()
+	if len(sums) == 0 {
 		return nil
 	}
 	if _, err := a.db.Act(ctx, func(tx *store.Tx) error {
-		for _, e := range events {
-			tx.Record(e, nil)
+		for _, e := range sums {
+			tx.Record(*e, nil)
 		}
 		return nil
 	}); err != nil {
-		return fmt.Errorf("recording %d summed refusals: %w", len(events), err)
+		a.refusals.giveBack(sums)
+		return fmt.Errorf("recording %d summed refusals: %w", len(sums), err)
 	}
 	a.followers.wake()
 	return nil
