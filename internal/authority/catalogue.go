@@ -162,7 +162,7 @@ func (a *Authority) publish(ctx context.Context, by Actor, r *catalog.Result, do
 		if last.Hash != over {
 			return api.Conflict("Somebody else published since you looked at the differences. Look at them again, then publish.")
 		}
-		e := a.event(by, audit.PublishCatalogue, 0, audit.Subject{Kind: audit.OnCatalogue, ID: hash},
+		e := a.event(by, audit.PublishCatalogue, 0, audit.Subject{Kind: audit.OnCatalogue, ID: hash, Name: "the catalogue"},
 			audit.Detail{Field: "catalogue", Before: over, After: hash})
 		tx.RecordThen(e, entry(api.Entry{Catalogue: &api.Catalogue{Hash: hash, JSON: policy}}), func(seq int64) error {
 			live.seq = api.Seq(seq)

@@ -61,8 +61,9 @@ func (a *Authority) PreviewEdit(ctx context.Context, by Actor, account int64, si
 		if err != nil {
 			return err
 		}
-		pairs = pairsOf(tokenDetails(row, after))
-		return nil
+		people, err := contactNames(ctx, q, account)
+		pairs = pairsOf(tokenDetails(people, row, after))
+		return err
 	})
 	return pairs, err
 }
@@ -82,7 +83,11 @@ func (a *Authority) writeEdit(ctx context.Context, tx *store.Tx, by Actor, actio
 	if n == 0 {
 		return changedMeanwhile()
 	}
-	return a.recordToken(ctx, tx, row.SID, a.event(by, action, row.Account, tokenSubject(row.SID, after.Name), tokenDetails(row, after)...))
+	people, err := contactNames(ctx, tx.Queries, row.Account)
+	if err != nil {
+		return err
+	}
+	return a.recordToken(ctx, tx, row.SID, a.event(by, action, row.Account, tokenSubject(row.SID, after.Name), tokenDetails(people, row, after)...))
 }
 
 // edited is the row as it would be. Widening anything asks the same right as creating it would.

@@ -86,6 +86,8 @@ func hidden(r rune) bool {
 		return false
 	case unicode.Is(unicode.Bidi_Control, r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r):
 		return true
+	case unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r): // fillers: letters and marks by class, blank on every page
+		return true
 	default:
 		return r == utf8.RuneError
 	}

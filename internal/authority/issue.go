@@ -57,7 +57,11 @@ func (a *Authority) CreateToken(ctx context.Context, by Actor, account int64, in
 		if err := a.remember(ctx, tx, by, account, once, body, sid); err != nil {
 			return err
 		}
-		return a.recordToken(ctx, tx, sid, a.event(by, audit.CreateToken, account, tokenSubject(sid, row.Name), tokenDetails(store.Token{}, store.Token{
+		people, err := contactNames(ctx, tx.Queries, account)
+		if err != nil {
+			return err
+		}
+		return a.recordToken(ctx, tx, sid, a.event(by, audit.CreateToken, account, tokenSubject(sid, row.Name), tokenDetails(people, store.Token{}, store.Token{
 			Description: row.Description, Pins: row.Pins, Reach: row.Reach, Brands: row.Brands, ExpiresAt: row.ExpiresAt,
 			PrimaryContact: row.PrimaryContact, Emails: row.Emails,
 		})...))
@@ -346,14 +350,39 @@ func tokenSubject(sid, name string) audit.Subject {
 	return audit.Subject{Kind: audit.OnToken, ID: sid, Name: name}
 }
 
+// contacts are the members of an account by id, as the history names them.
+type contacts map[string]string
+
+func contactNames(ctx context.Context, q *store.Queries, account int64) (contacts, error) {
+	rows, err := q.Members(ctx, account)
+	if err != nil {
+		return nil, fmt.Errorf("reading members: %w", err)
+	}
+	out := make(contacts, len(rows))
+	for _, r := range rows {
+		out[r.Person] = r.Name
+	}
+	return out, nil
+}
+
+func (c contacts) name(person *string) string {
+	if person == nil {
+		return ""
+	}
+	if name, ok := c[*person]; ok {
+		return name
+	}
+	return "a former member"
+}
+
 // tokenDetails says what differs between two states of a token, in the order of the wizard.
-func tokenDetails(before, after store.Token) []audit.Detail {
+func tokenDetails(people contacts, before, after store.Token) []audit.Detail {
 	d := []audit.Detail{
 		{Field: "name", Before: before.Name, After: after.Name},
 		{Field: "description", Before: before.Description, After: after.Description},
 		{Field: "expires", Before: dateWords(before.ExpiresAt), After: dateWords(after.ExpiresAt)},
 		{Field: "reach", Before: reachWords(before), After: reachWords(after)},
-		{Field: "primary contact", Before: deref(before.PrimaryContact), After: deref(after.PrimaryContact)},
+		{Field: "primary contact", Before: people.name(before.PrimaryContact), After: people.name(after.PrimaryContact)},
 		{Field: "developer e-mails", Before: listWords(before.Emails), After: listWords(after.Emails)},
 	}
 	return append(changed(d...), pinDetails(before.Pins, after.Pins)...)
@@ -375,13 +404,41 @@ func pinDetails(before, after string) []audit.Detail {
 			d = append(d, audit.Detail{Field: p.API + " version", Before: v, After: p.Version})
 		}
 	}
-	for _, s := range minus(b.qualified(), a.qualified()) {
+	for _, s := range scopeWords(minus(b.qualified(), a.qualified())) {
 		d = append(d, audit.Detail{Field: "scope", After: s})
 	}
-	for _, s := range minus(a.qualified(), b.qualified()) {
+	for _, s := range scopeWords(minus(a.qualified(), b.qualified())) {
 		d = append(d, audit.Detail{Field: "scope", Before: s})
 	}
 	return d
+}
+
+const (
+	scopesApart = 50   // scopes that have a detail each; more are told many to a detail
+	scopesWidth = 1800 // octets of one such detail; an event holds values up to 2,000
+	scopesLines = 150  // such details to each side; an event holds 400
+)
+
+// scopeWords tells scopes so that an event can hold them: a token may open thousands.
+func scopeWords(scopes []string) []string {
+	if len(scopes) <= scopesApart {
+		return scopes
+	}
+	var out []string
+	line := ""
+	for i, s := range scopes {
+		switch {
+		case line == "":
+			line = s
+		case len(line)+len(s)+2 <= scopesWidth:
+			line += ", " + s
+		case len(out) == scopesLines-2:
+			return append(out, line, fmt.Sprintf("and %d more", len(scopes)-i))
+		default:
+			out, line = append(out, line), s
+		}
+	}
+	return append(out, line)
 }
 
 func minus(xs, ys []string) []string {
@@ -413,7 +470,7 @@ func reachWords(t store.Token) string {
 }
 
 func listWords(list string) string {
-	return strings.ReplaceAll(strings.Trim(list, "[]"), ",", ", ")
+	return strings.ReplaceAll(strings.ReplaceAll(strings.Trim(list, "[]"), `"`, ""), ",", ", ")
 }
 
 func deref(s *string) string {

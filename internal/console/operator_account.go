@@ -119,10 +119,10 @@ func (c *Console) drawAccount(v *visit, id int64, errs view.Errors) error {
 		p.Suspended = *a.Suspended
 	}
 	if a.ExpiryDefault != nil {
-		p.ExpiryDefault = int(*a.ExpiryDefault)
+		p.ExpiryDefault = strconv.FormatInt(*a.ExpiryDefault, 10)
 	}
 	if a.ExpiryMax != nil {
-		p.ExpiryMax = int(*a.ExpiryMax)
+		p.ExpiryMax = strconv.FormatInt(*a.ExpiryMax, 10)
 	}
 	if p.Tokens, _, err = c.sizes(v, id); err != nil {
 		return err

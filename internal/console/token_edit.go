@@ -188,7 +188,7 @@ func (c *Console) conflict(v *visit, e editing, f editForm) error {
 	return v.draw(http.StatusConflict, view.TokenConflict(p))
 }
 
-// differences puts pairs into words: people's names for their ids, labels for scopes.
+// differences puts pairs into words: labels for scopes.
 func differences(pairs []api.HistoryPair, e editing) []view.Difference {
 	var out []view.Difference
 	scopes := view.Difference{Label: "Scopes"}
@@ -201,10 +201,6 @@ func differences(pairs []api.HistoryPair, e editing) []view.Difference {
 			if d.Before != "" {
 				scopes.Removed = append(scopes.Removed, scopeWords(d.Before, e))
 			}
-		case "primary contact":
-			out = append(out, view.Difference{Label: "Primary contact", Before: contactWords(d.Before, e), After: contactWords(d.After, e)})
-		case "developer e-mails":
-			out = append(out, view.Difference{Label: "Developer e-mails", Before: strings.ReplaceAll(d.Before, `"`, ""), After: strings.ReplaceAll(d.After, `"`, "")})
 		default:
 			out = append(out, view.Difference{Label: strings.ToUpper(d.Name[:1]) + d.Name[1:], Before: d.Before, After: d.After})
 		}
@@ -213,18 +209,6 @@ func differences(pairs []api.HistoryPair, e editing) []view.Difference {
 		out = append(out, scopes)
 	}
 	return out
-}
-
-func contactWords(person string, e editing) string {
-	for _, p := range e.offer.Contacts {
-		if p.Person == person {
-			return p.Name
-		}
-	}
-	if e.token.PrimaryContact != nil && e.token.PrimaryContact.Person == person {
-		return e.token.PrimaryContact.Name
-	}
-	return person
 }
 
 // scopeWords is "Jobs · Get a job" for a scope as it is written in an edit.

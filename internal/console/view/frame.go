@@ -48,7 +48,7 @@ type Role string
 // Roles. Form values are these words.
 const (
 	RoleAnalyst        Role = "analyst"
-	RoleImplementation Role = "implementation"
+	RoleImplementation Role = "specialist"
 	RoleAdministrator  Role = "administrator"
 )
 

@@ -41,7 +41,7 @@ type Management struct {
 }
 
 // AccountDetailPage is GET AccountPath(id). Forms and their fields: settings (name, expiry_default and
-// expiry_max in days, 0 is none), suspend (why) and resume, members (email, role), management (brand:
+// expiry_max in days, 0 is none, empty the installation's own), suspend (why) and resume, members (email, role), management (brand:
 // the number of the other account; from: YYYY-MM-DD), management/end (management), withheld (scope
 // repeated, see ScopesForm; ticked means withheld).
 type AccountDetailPage struct {
@@ -55,8 +55,8 @@ type AccountDetailPage struct {
 	Manages       []Management // of an agency
 	ManagedBy     []Management // of a brand
 	Withheld      ScopesForm   // all scopes of the account's APIs; Ticked: withheld
-	ExpiryDefault int          // days; 0: no expiry preselected
-	ExpiryMax     int          // days; 0: no limit
+	ExpiryDefault string       // days; "0": none is preselected; "": the installation's own
+	ExpiryMax     string       // days; "0": no limit; "": the installation's own
 	Name          string       // as in the form
 	MemberEmail   string
 	BrandID       string

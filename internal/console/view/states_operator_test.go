@@ -36,7 +36,7 @@ func operatorStates() []state {
 	}}
 	none := view.AccountListPage{Frame: operator(), Query: "nobody"}
 	agency := view.AccountDetailPage{
-		Frame: operator(), Account: north, Name: north.Name, Created: before(800 * dayLong), Tokens: 10000, ExpiryDefault: 365, ExpiryMax: 365,
+		Frame: operator(), Account: north, Name: north.Name, Created: before(800 * dayLong), Tokens: 10000, ExpiryDefault: "365", ExpiryMax: "365",
 		Members: []view.Member{{ID: "m1", Person: mara, Role: view.RoleAdministrator}, {ID: "m2", Person: yuki, Role: view.RoleAnalyst, Invited: true}},
 		Manages: []view.Management{
 			{ID: "g1", Account: harbor, From: before(90 * dayLong)},
