@@ -38,6 +38,7 @@ func buildZero(document []byte, baseURL string) (zeroAPI, error) {
     base: /api/v1
     bind: none
     hosts: [%q]
+    parameters: {scope: {allow: ":"}}
     versions:
       %q: {state: current, documents: [openapi.json]}
 `, ZeroAPI, strings.ToLower(base.Hostname()), ZeroVersion)

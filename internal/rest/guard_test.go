@@ -3,6 +3,7 @@ package rest_test
 import (
 	"context"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -242,4 +243,67 @@ func TestTokensNeverMintBeyondThemselves(t *testing.T) {
 	if _, err := c.EditToken(ctx, made.Token.SID, api.TokenEdit{NeverExpires: new(bool), Scopes: &[]string{"self.whoami", "accounts.list-accounts"}, Revision: now.Revision}); err == nil {
 		t.Error("a token gave itself the operator's scopes")
 	}
+}
+
+// The attack: many catalogues at once fill the memory (SECURITY.md, class 44b).
+func TestOneCatalogueIsReadAtATime(t *testing.T) {
+	w := newWorld(t)
+	_, secret := w.zeroToken(0, w.every(0)...)
+	slow, feed := io.Pipe()
+	first := make(chan sent, 1)
+	started := make(chan struct{})
+	go func() {
+		r, err := http.NewRequest("POST", w.url+"/api/v1/catalog/diff", io.MultiReader(signal(started), slow))
+		if err != nil {
+			t.Error(err)
+			close(first)
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+secret)
+		r.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Error(err)
+			close(first)
+			return
+		}
+		answer.Body.Close()
+		first <- sent{status: answer.StatusCode}
+	}()
+	<-started
+	if _, err := feed.Write([]byte(`{"documents":`)); err != nil {
+		t.Fatal(err)
+	}
+	// The first has its place once a second is refused; until then a second has the place for itself.
+	for {
+		got := w.send("POST", "/api/v1/catalog/diff", secret, `{"documents":""}`)
+		if got.status == http.StatusTooManyRequests && got.problem().Code == api.CodeTooMany {
+			break
+		}
+		if got.status != http.StatusUnprocessableEntity {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	if _, err := feed.Write([]byte(`""}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := feed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-first; got.status != http.StatusUnprocessableEntity {
+		t.Errorf("the first was answered %d", got.status)
+	}
+	if got := w.send("POST", "/api/v1/catalog/diff", secret, `{"documents":""}`); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("the place was not given back: %d %s", got.status, got.body)
+	}
+}
+
+// signal is a reader of nothing that tells when it is read.
+func signal(read chan struct{}) io.Reader { return readerFunc(func() { close(read) }) }
+
+type readerFunc func()
+
+func (f readerFunc) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
 }

@@ -58,12 +58,18 @@ func acts(documents []byte) map[audit.Action]func(context.Context, *api.Client) 
 		audit.DuplicateToken: func(ctx context.Context, c *api.Client) error {
 			return second(c.DuplicateToken(ctx, sid, api.TokenDuplicate{Name: "x"}, ""))
 		},
-		audit.EditToken:    func(ctx context.Context, c *api.Client) error { return second(c.EditToken(ctx, sid, api.TokenEdit{})) },
-		audit.ResetToken:   func(ctx context.Context, c *api.Client) error { return second(c.ResetToken(ctx, sid, api.TokenReset{})) },
-		audit.UpgradeToken: func(ctx context.Context, c *api.Client) error { return second(c.UpgradeToken(ctx, sid, api.TokenUpgrade{})) },
+		audit.EditToken: func(ctx context.Context, c *api.Client) error { return second(c.EditToken(ctx, sid, api.TokenEdit{})) },
+		audit.ResetToken: func(ctx context.Context, c *api.Client) error {
+			return second(c.ResetToken(ctx, sid, api.TokenReset{}))
+		},
+		audit.UpgradeToken: func(ctx context.Context, c *api.Client) error {
+			return second(c.UpgradeToken(ctx, sid, api.TokenUpgrade{}))
+		},
 		audit.DisableToken: func(ctx context.Context, c *api.Client) error { return second(c.DisableToken(ctx, sid, api.Why{})) },
-		audit.EnableToken:  func(ctx context.Context, c *api.Client) error { return second(c.EnableToken(ctx, sid, api.TokenEnable{})) },
-		audit.DeleteToken:  func(ctx context.Context, c *api.Client) error { return second(c.DeleteToken(ctx, sid, api.Why{})) },
+		audit.EnableToken: func(ctx context.Context, c *api.Client) error {
+			return second(c.EnableToken(ctx, sid, api.TokenEnable{}))
+		},
+		audit.DeleteToken: func(ctx context.Context, c *api.Client) error { return second(c.DeleteToken(ctx, sid, api.Why{})) },
 	}
 }
 
