@@ -11,6 +11,10 @@ import (
 const (
 	maxCredential = 512 // octets of the Authorization field's value
 	sidLen        = len(token.SID{})
+
+	// A scheme and the one space after it.
+	bearer = "Bearer "
+	basic  = "Basic "
 )
 
 // plain has room for what a Basic field decodes to. It is on the stack of whoever judges the request.
@@ -21,14 +25,10 @@ type plain [maxCredential / 4 * 3]byte
 // may share the buffer, which nothing writes to afterwards.
 //
 // A request with two of anything is refused, since the one that we judge may not be the one that the
-// backend takes (SECURITY.md, class 16): two fields, another spelling of the field's name, or a token
-// in the query beside it (RFC 6750, section 2). A token in the query alone is no credential.
+// backend takes (SECURITY.md, class 16): two fields, or a token in the query beside one (RFC 6750,
+// section 2). A token in the query alone is no credential. The name of the field has no hyphen, and so no
+// second spelling but in case, which whoever fills [Request] folds.
 func readCredential(buffer *plain, prefix token.Prefix, header map[string][]string, target string) (token.Parsed, api.Code) {
-	for name := range header {
-		if len(name) == len("Authorization") && name != "Authorization" && strings.EqualFold(name, "Authorization") {
-			return token.Parsed{}, api.CodeMalformedCredential
-		}
-	}
 	values := header["Authorization"]
 	if len(values) == 0 {
 		return token.Parsed{}, api.CodeNoCredential
@@ -36,13 +36,13 @@ func readCredential(buffer *plain, prefix token.Prefix, header map[string][]stri
 	if len(values) > 1 || len(values[0]) > maxCredential || queryHasToken(target) {
 		return token.Parsed{}, api.CodeMalformedCredential
 	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
 	// The scheme is read without regard to case (RFC 9110, section 11.1).
+	value := values[0]
 	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-		return parse(prefix, rest)
-	case strings.EqualFold(scheme, "Basic"):
-		return readBasic(buffer, prefix, rest)
+	case len(value) > len(bearer) && strings.EqualFold(value[:len(bearer)], bearer):
+		return parse(prefix, value[len(bearer):])
+	case len(value) > len(basic) && strings.EqualFold(value[:len(basic)], basic):
+		return readBasic(buffer, prefix, value[len(basic):])
 	}
 	return token.Parsed{}, api.CodeMalformedCredential
 }
@@ -127,8 +127,11 @@ func decodeBase64(into *plain, s string) (n int, ok bool) {
 // queryHasToken says whether the query carries access_token (RFC 6750, section 2.3), however its name
 // is escaped. One scan; nothing is built.
 func queryHasToken(target string) bool {
-	_, query, found := strings.Cut(target, "?")
-	for found && query != "" {
+	at := strings.IndexByte(target, '?')
+	if at < 0 {
+		return false
+	}
+	for query := target[at+1:]; query != ""; {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		for pair != "" {

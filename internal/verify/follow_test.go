@@ -134,13 +134,25 @@ func TestUnreadableEntryIsKeptAside(t *testing.T) {
 			a.Put(bad)
 			a.Settle(t, v)
 			want(t, ask(v, request(tok, "GET", jobs)), api.CodeWrongSecret)
+			sid, err := token.ParseSID(tok.SID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, v.Explain(sid, request(tok, "GET", jobs)), api.CodeUnknownToken)
 			a.Put(tok.Grant)
 			a.Settle(t, v)
 			want(t, ask(v, request(tok, "GET", jobs)), "")
 		})
 	}
 	a.Put(api.Grant{SID: "not a SID"})
+	buried := verifytest.Mint(t, token.Access, 7)
+	a.Remove(buried.SID)
 	a.Settle(t, v)
+	sid, err := token.ParseSID(buried.SID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, v.Explain(sid, request(buried, "GET", jobs)), api.CodeUnknownToken)
 	if got := v.Status().Aside; got != 7 {
 		t.Errorf("%d entries kept aside, want 7", got)
 	}

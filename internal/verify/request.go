@@ -18,7 +18,7 @@ type Request struct {
 	Method string
 	Target string              // the raw request target
 	Host   string              // the Host field or :authority, raw
-	Header map[string][]string // keys as net/http has them; without fields of the connection ([EndToEnd])
+	Header map[string][]string // all fields but those of the connection ([EndToEnd]), by textproto.CanonicalMIMEHeaderKey
 	Client netip.Addr          // who sent it, as far as that is known
 	Agent  string              // its User-Agent
 	ID     string              // the request id that the answer and the log carry

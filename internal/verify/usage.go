@@ -106,7 +106,9 @@ func (s *usageShard) record(sid *token.SID, at api.Micros, allowed bool, client 
 	if one.hasAddr {
 		one.addr = client.As16()
 	}
-	one.agentLen = printable(&one.agent, agent)
+	if string(one.agent[:one.agentLen]) != agent { // a token mostly has one agent
+		one.agentLen = printable(&one.agent, agent)
+	}
 	return true
 }
 

@@ -63,11 +63,14 @@ func newSeed() *hashSeed {
 }
 
 func newView(grants int) *view {
-	return &view{
+	v := &view{
 		dir:  newDirectory(grants, newSeed()),
 		pins: new(sharedTable[pinSet]), reach: new(sharedTable[[]int64]), extras: new(sideTable[extra]),
 		accounts: &accounts{index: make(map[int64]uint32)},
 	}
+	// Row 0 is the account of what has none: tombstones of unknown tokens, and grants that cannot be read.
+	v.accounts.list.Store(&[]*account{new(account)})
+	return v
 }
 
 // Errors of a grant that this program cannot read.
