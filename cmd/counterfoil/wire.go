@@ -141,7 +141,11 @@ func (n *node) listen() error {
 	if err := n.openGateway(clients); err != nil {
 		return err
 	}
-	return n.open("operations", n.config.Listen.Operations, n.operations(), httpx.Limits{})
+	operations, err := n.operations()
+	if err != nil {
+		return err
+	}
+	return n.open("operations", n.config.Listen.Operations, operations, httpx.Limits{Write: -1}) // profiles take their time
 }
 
 // peopleHandler is the console with the management API beside it.
@@ -192,8 +196,6 @@ func (n *node) openGateway(clients httpx.Proxies) error {
 	// Bodies stream for as long as they move: the gateway bounds them itself.
 	return n.open("gateway", n.config.Listen.Gateway, handler, httpx.Limits{Read: -1, Write: -1})
 }
-
-func (n *node) operations() http.Handler { return http.NotFoundHandler() }
 
 func (n *node) open(name, address string, handler http.Handler, limits httpx.Limits) error {
 	l, err := net.Listen("tcp", address)
