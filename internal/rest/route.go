@@ -115,6 +115,12 @@ func (s *server) oneUpload(ctx huma.Context, next func(huma.Context)) {
 	select {
 	case s.uploads <- struct{}{}:
 		defer func() { <-s.uploads }()
+		r, w := unwrap(ctx)
+		// The listener's limit is for answers of ordinary size, and counts from before the upload.
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * uploadTime)); err != nil {
+			httpx.WriteError(w, r, err)
+			return
+		}
 		next(ctx)
 	default:
 		r, w := unwrap(ctx)
