@@ -40,14 +40,21 @@ type profile struct {
 var profiles = []profile{
 	{"traefik", doors.AuthorizePath, func(method, target, host string) [][2]string {
 		return [][2]string{
-			{"X-Forwarded-Method", method}, {"X-Forwarded-Uri", target}, {"X-Forwarded-Host", host},
-			{"X-Forwarded-Proto", "https"}, {"X-Forwarded-Port", "443"}, {"X-Forwarded-For", "192.0.2.7"},
+			{"X-Forwarded-Method", method},
+			{"X-Forwarded-Uri", target},
+			{"X-Forwarded-Host", host},
+			{"X-Forwarded-Proto", "https"},
+			{"X-Forwarded-Port", "443"},
+			{"X-Forwarded-For", "192.0.2.7"},
 		}
 	}},
 	{"caddy", doors.AuthorizePath, func(method, target, host string) [][2]string {
 		return [][2]string{
-			{"X-Forwarded-Method", method}, {"X-Forwarded-Uri", target}, {"X-Forwarded-Host", host},
-			{"X-Forwarded-Proto", "https"}, {"X-Forwarded-For", "192.0.2.7"},
+			{"X-Forwarded-Method", method},
+			{"X-Forwarded-Uri", target},
+			{"X-Forwarded-Host", host},
+			{"X-Forwarded-Proto", "https"},
+			{"X-Forwarded-For", "192.0.2.7"},
 		}
 	}},
 	{"nginx", doors.AuthorizeNginxPath, func(method, target, host string) [][2]string {

@@ -139,7 +139,9 @@ func TestMissingForwardedFieldIsARefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := [][2]string{
-		{"X-Forwarded-Method", "GET"}, {"X-Forwarded-Uri", "/Agencies/" + tok.SID + "/Jobs"}, {"X-Forwarded-Host", "api.example.com"},
+		{"X-Forwarded-Method", "GET"},
+		{"X-Forwarded-Uri", "/Agencies/" + tok.SID + "/Jobs"},
+		{"X-Forwarded-Host", "api.example.com"},
 		{"Authorization", "Bearer " + tok.AuthToken},
 	}
 	ask := func(fields [][2]string, more ...string) int {
@@ -224,43 +226,3 @@ func TestOtherPathsAreNoDoor(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkAuthorize is a whole question at the door, without sockets.
-func BenchmarkAuthorize(b *testing.B) {
-	a := verifytest.NewAuthority()
-	a.Account(api.AccountFacts{Account: 7})
-	a.Publish(decide.Catalogue{APIs: []decide.API{{
-		Name: "agency", Title: "Agency API", Base: "/Agencies/{AccountSID}", Bind: decide.BindSID, Hosts: []string{"api.example.com"},
-		Versions: []decide.Version{{
-			Name: "3", State: "current", Scopes: []decide.ScopeWords{{Name: "jobs.list", Category: "Jobs", Label: "List"}},
-			Routes: []decide.Route{{Method: "GET", Template: "/Jobs", Needs: [][]string{{"jobs.list"}}}},
-		}},
-	}}})
-	tok := verifytest.Mint(b, token.Access, 7, api.Pin{API: "agency", Version: "3", Scopes: []string{"jobs.list"}})
-	a.Put(tok.Grant)
-	handler, err := doors.New(doors.Config{Verifier: a.Start(b, verify.Config{})})
-	if err != nil {
-		b.Fatal(err)
-	}
-	r := question(doors.AuthorizePath, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/Agencies/"+tok.SID+"/Jobs", "X-Forwarded-Host", "api.example.com",
-		"Authorization", "Bearer "+tok.AuthToken, "User-Agent", "curl/8.5", "Accept", "*/*")
-	w := &discard{header: http.Header{}}
-	b.ReportAllocs()
-	for b.Loop() {
-		clear(w.header)
-		w.status = 200
-		handler.ServeHTTP(w, r)
-		if w.status != 200 {
-			b.Fatal(w.status)
-		}
-	}
-}
-
-type discard struct {
-	header http.Header
-	status int
-}
-
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) WriteHeader(status int)      { d.status = status }
-func (d *discard) Write(b []byte) (int, error) { return len(b), nil }

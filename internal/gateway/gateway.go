@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,6 +49,7 @@ type Gateway struct {
 	transport *http.Transport
 	buffers   buffers
 	log       *slog.Logger
+	errors    *log.Logger // what net/http/httputil has to say
 }
 
 // New makes a gateway.
@@ -60,6 +62,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{verifier: c.Verifier, upstreams: upstreams, proxies: c.Proxies, maxBody: c.MaxBody, log: c.Log}
+	g.errors = slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
 	if g.maxBody == 0 {
 		g.maxBody = defaultMaxBody
 	}
@@ -189,7 +192,7 @@ func (x *exchange) forward() {
 	proxy := httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: g.transport, BufferPool: &g.buffers,
 		ModifyResponse: x.modify, ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { x.fail(err) },
-		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
+		ErrorLog: g.errors,
 	}
 	proxy.ServeHTTP(x.out, in)
 }

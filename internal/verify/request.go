@@ -47,7 +47,8 @@ func (k Kinds) has(kind token.Kind) bool {
 
 // Take reads a request that net/http received for itself, as middleware and gateway do, and removes the
 // fields of the connection from it. It reports false for what net/http lets pass although it has two
-// readings: a host field beside :authority, and an expectation other than 100-continue (over HTTP/2).
+// readings: a host field that differs from :authority (RFC 9113, section 8.3.1), and an expectation other
+// than 100-continue, both over HTTP/2.
 // Client and ID are the caller's to set.
 func (r *Request) Take(in *http.Request) bool {
 	EndToEnd(in.Header)
@@ -55,8 +56,11 @@ func (r *Request) Take(in *http.Request) bool {
 		Method: in.Method, Target: in.RequestURI, Host: in.Host, Header: in.Header, Agent: first(in.Header["User-Agent"]),
 		Client: r.Client, ID: r.ID, Accept: r.Accept,
 	}
-	if _, two := in.Header["Host"]; two {
-		return false
+	if hosts, two := in.Header["Host"]; two {
+		if len(hosts) != 1 || !strings.EqualFold(hosts[0], in.Host) {
+			return false
+		}
+		delete(in.Header, "Host") // the same said twice, or in place of :authority
 	}
 	expect := in.Header["Expect"]
 	return len(expect) == 0 || len(expect) == 1 && strings.EqualFold(expect[0], "100-continue")

@@ -2,6 +2,7 @@ package verifytest
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"encoding/json"
 
 	"counterfoil.dev/counterfoil/api"
 	"counterfoil.dev/counterfoil/internal/verify"
