@@ -61,7 +61,7 @@ func Open(ctx context.Context, c Config) (*Authority, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Prefix == (token.Prefix("")) {
+	if c.Prefix == token.Prefix("") {
 		c.Prefix = token.DefaultPrefix
 	}
 	a := &Authority{

@@ -108,7 +108,10 @@ func (a *Authority) edited(ctx context.Context, q *store.Queries, by Actor, row 
 	if err := a.editPeople(ctx, q, by, &after, in, &bad); err != nil {
 		return after, err
 	}
-	if in.Scopes != nil || in.Reach != nil || in.Brands != nil || in.BrandVersion != nil {
+	if moves(row, held, in) && in.Scopes == nil {
+		// The key of a scope is version and name: the same name may open more there (SECURITY.md, class 34).
+		bad.add("scopes", "must be given with another brand_version: those that the token has are of version "+held.pins[1].Version)
+	} else if in.Scopes != nil || in.Reach != nil || in.Brands != nil || in.BrandVersion != nil {
 		what, err := a.resolve(ctx, q, g, row.Account, wantedEdit(row, held, in), &held, &bad)
 		if err != nil {
 			return after, err
@@ -120,12 +123,35 @@ func (a *Authority) edited(ctx context.Context, q *store.Queries, by Actor, row 
 		}
 		after.Pins, after.Reach, after.Brands = jsonText(what.pins), string(what.reach), jsonText(what.brands)
 	}
-	if in.Expires != nil || in.NeverExpires != nil && *in.NeverExpires {
+	if otherEnd(row, in) {
 		if err := a.editExpiry(ctx, q, g, held, &after, in, &bad); err != nil {
 			return after, err
 		}
 	}
 	return after, bad.err()
+}
+
+// moves says whether an edit takes the token to another version of the nested API.
+func moves(row store.Token, held opens, in api.TokenEdit) bool {
+	reach := api.Reach(row.Reach)
+	if in.Reach != nil {
+		reach = *in.Reach
+	}
+	return reach != api.ReachNone && len(held.pins) > 1 && in.BrandVersion != nil && *in.BrandVersion != "" && *in.BrandVersion != held.pins[1].Version
+}
+
+// otherEnd says whether an edit asks for another end than the token has. A form sends back what it was
+// filled with, which may lie in the past by now, or beyond a limit that came later.
+func otherEnd(row store.Token, in api.TokenEdit) bool {
+	never := in.NeverExpires != nil && *in.NeverExpires
+	switch {
+	case in.Expires == nil:
+		return never && row.ExpiresAt != nil
+	case never:
+		return true // both at once: refused
+	default:
+		return row.ExpiresAt == nil || in.Expires.UnixMicro() != *row.ExpiresAt
+	}
 }
 
 func editWords(ctx context.Context, q *store.Queries, after *store.Token, in api.TokenEdit, bad *faults) error {

@@ -45,7 +45,7 @@ func (a *Authority) resolve(ctx context.Context, q *store.Queries, g giver, acco
 	own, foreign := a.splitScopes(outer.Name, w.scopes, bad)
 	out.pins = append(out.pins, a.pin(g, outer, version, own, held, bad))
 
-	if err := a.reach(ctx, q, account, outer, w, &out, bad); err != nil {
+	if err := a.reach(ctx, q, account, outer, w, held, &out, bad); err != nil {
 		return out, err
 	}
 	if out.reach == api.ReachNone {
@@ -173,8 +173,9 @@ func (a *Authority) nestedAPI(outer catalog.API) (catalog.API, bool) {
 	return catalog.API{}, false
 }
 
-// reach checks which brands the token shall act on: only managed ones, at this moment.
-func (a *Authority) reach(ctx context.Context, q *store.Queries, account int64, outer catalog.API, w wanted, out *opens, bad *faults) error {
+// reach checks which brands the token shall act on: only managed ones, at this moment. One that the token
+// has already may stay on its list, since verifiers ask for the management at every call.
+func (a *Authority) reach(ctx context.Context, q *store.Queries, account int64, outer catalog.API, w wanted, held, out *opens, bad *faults) error {
 	switch out.reach {
 	case api.ReachNone:
 		if len(w.brands) > 0 {
@@ -201,7 +202,8 @@ func (a *Authority) reach(ctx context.Context, q *store.Queries, account int64, 
 		return fmt.Errorf("reading managed brands: %w", err)
 	}
 	for _, brand := range w.brands {
-		if !slices.ContainsFunc(managed, func(m store.ManagedBrandsRow) bool { return m.Brand == brand }) {
+		kept := held != nil && slices.Contains(held.brands, brand)
+		if !kept && !slices.ContainsFunc(managed, func(m store.ManagedBrandsRow) bool { return m.Brand == brand }) {
 			bad.add("brands", fmt.Sprintf("%d is no brand that this agency manages", brand))
 			continue
 		}
