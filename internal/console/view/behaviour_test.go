@@ -3,6 +3,7 @@ package view_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -103,4 +104,32 @@ func TestTheMoreMenuIsWalkedByKeyboard(t *testing.T) {
 	want(t, ctx, "up from the first entry", at, "Delete")
 	do(t, ctx, chromedp.KeyEvent(kb.Escape))
 	want(t, ctx, "Escape", `document.querySelector(".more").open + " " + document.activeElement.tagName`, "false SUMMARY")
+}
+
+func TestANameIsCheckedWhileOneTypes(t *testing.T) {
+	ctx := open(t, "wizard-setup")
+	for name, answer := range map[string]string{"Partner portal": "Another token is named so.", "New name": "This name is free."} {
+		eval[any](t, ctx, `document.getElementById("name").value = ""`)
+		do(t, ctx, chromedp.SendKeys(chromedp.CSS("#name"), name))
+		said := chromedp.Poll[bool](`document.getElementById("name-said").textContent === "`+answer+`"`, chromedp.WithPollingTimeout(5*time.Second))
+		if _, err := chromedp.Run(ctx, said); err != nil {
+			t.Errorf("%s: the page does not say %q: %v", name, answer, err)
+		}
+	}
+}
+
+func TestAnActWithoutAPageIsAskedAboutOnce(t *testing.T) {
+	ctx := open(t, "profile")
+	button := `form[data-ask] button`
+	do(t, ctx, chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("dialog.ask")))
+	for _, f := range eval[[]string](t, ctx, axe(t)+";"+findingsScript) {
+		t.Errorf("the question: axe-core: %s", f)
+	}
+	do(t, ctx, chromedp.Click(chromedp.CSS("dialog.ask button")))
+	want(t, ctx, "Cancel gives the focus back", `document.querySelectorAll("dialog").length + " " + document.activeElement.textContent`, "0 Sign out everywhere")
+	do(t, ctx, chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("dialog.ask")))
+	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS("dialog.ask .button-main"))); err != nil {
+		t.Fatal(err)
+	}
+	want(t, ctx, "what was sent", `document.body.textContent`, "csrf-of-this-session")
 }

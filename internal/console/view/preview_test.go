@@ -56,6 +56,17 @@ func preview(t *testing.T) *httptest.Server {
 		called := strings.HasSuffix(r.Referer(), "reveal-called")
 		answer(t, w, fmt.Appendf(nil, `{"called":%v,"message":"GET /Agencies/%s/Jobs passed at 14:00:12 UTC from 192.0.2.17"}`, called, sidA))
 	})
+	mux.HandleFunc("GET "+view.PathTokenName, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.FormValue("name") == "Partner portal" {
+			answer(t, w, []byte(`{"free":false,"message":"Another token is named so."}`))
+			return
+		}
+		answer(t, w, []byte(`{"free":true,"message":"This name is free."}`))
+	})
+	mux.HandleFunc("POST "+view.PathSessionEndAll, func(w http.ResponseWriter, r *http.Request) {
+		answer(t, w, []byte(r.FormValue("csrf")))
+	})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s

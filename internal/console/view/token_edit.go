@@ -3,7 +3,7 @@ package view
 import "time"
 
 // TokenEditPage is GET TokenPath(sid). The one form posts to TokenPath(sid, "update"): revision, name,
-// description, and the fields of ContactsForm and ScopesForm. Update without differences comes back
+// description, the fields of ContactsForm and ScopesForm, and go: "update" or a button of ScopesForm. Update without differences comes back
 // here with a flash. A person who may not edit (CanEdit false) sees the same page without controls.
 type TokenEditPage struct {
 	Frame       Frame

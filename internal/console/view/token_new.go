@@ -33,9 +33,9 @@ func (s Step) number() int {
 type TokenNewPage struct {
 	Frame    Frame
 	Draft    string
-	Step     Step // the one that is open
-	Reached  Step // the furthest that was reached: earlier ones can be opened again
-	Errors   Errors
+	Step     Step   // the one that is open
+	Reached  Step   // the furthest that was reached: earlier ones can be opened again
+	Errors   Errors // of the open step; Contacts.Errors and Scopes.Errors take the same value
 	Setup    SetupForm
 	Contacts ContactsForm
 	Scopes   ScopesForm

@@ -92,6 +92,38 @@
     addEventListener("pageshow", () => { sent = false; });
   }
 
+  // ---- Acts that have no page of their own to think on are asked about once more ----
+  for (const form of all("form[data-ask]")) {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.sure === "yes") return;
+      event.preventDefault();
+      const button = event.submitter;
+      const dialog = make("dialog", "ask");
+      const words = make("p", "", form.dataset.ask);
+      words.id = "ask-words";
+      dialog.setAttribute("aria-labelledby", words.id);
+      const row = make("div", "actions");
+      const no = make("button", "button", "Cancel");
+      const yes = make("button", "button button-main", button.textContent.trim());
+      no.type = yes.type = "button";
+      const leave = () => {
+        dialog.remove();
+        button.focus();
+      };
+      dialog.addEventListener("close", leave); // Escape
+      no.addEventListener("click", leave);
+      yes.addEventListener("click", () => {
+        form.dataset.sure = "yes";
+        leave();
+        form.requestSubmit(button);
+      });
+      row.append(no, yes);
+      dialog.append(words, row);
+      document.body.append(dialog);
+      dialog.showModal();
+    });
+  }
+
   // ---- Is this name free? Asked while one types ----
   for (const input of all("input[data-check]")) {
     const said = make("p", "said");
