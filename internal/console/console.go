@@ -266,11 +266,12 @@ func (c *Console) problem(w http.ResponseWriter, r *http.Request, v *visit, err 
 	if answer.Code == api.CodeInternal {
 		c.log.ErrorContext(r.Context(), "page failed", "request_id", httpx.RequestID(r.Context()), "path", r.URL.Path, "error", err)
 	}
+	w.Header().Del("Content-Disposition") // of a file that did not come about
 	p := view.ProblemPage{Status: answer.Status, Code: string(answer.Code), Title: answer.Title, Detail: answer.Detail}
 	for _, f := range answer.Fields {
 		p.Detail += " " + f.Name + " " + f.Message + "."
 	}
-	if v != nil {
+	if v != nil && v.session.Person.ID != "" {
 		p.Frame = v.frame()
 	} else {
 		p.Frame = view.Frame{Now: c.now(), RequestID: httpx.RequestID(r.Context())}

@@ -422,3 +422,5 @@ func (d *desk) bulk(n int) {
 	})
 	d.must(err)
 }
+
+func authorityActor(person string) authority.Actor { return authority.Actor{Person: person} }

@@ -162,14 +162,14 @@ func (d *draft) take(step view.Step, form url.Values, offer api.Offer) {
 }
 
 // create is what the wizard asks the authority for.
-func (d draft) create(offer api.Offer) (api.TokenCreate, []api.Field) {
+func (d draft) create(offer api.Offer, now time.Time) (api.TokenCreate, []api.Field) {
 	in := api.TokenCreate{
 		Name: d.Name, Description: d.Description, PrimaryContact: d.Contact,
-		DeveloperEmails: authority.SplitEmails(d.Emails), Scopes: []string{},
+		DeveloperEmails: distinct(authority.SplitEmails(d.Emails)), Scopes: []string{},
 	}
 	var bad []api.Field
 	if d.Expiry != "" {
-		end, never, fault := expiryOf(d.Expiry, d.ExpiryDate, offer)
+		end, never, fault := expiryOf(d.Expiry, d.ExpiryDate, offer, now)
 		in.Expires, in.NeverExpires = end, never
 		if fault != "" {
 			bad = append(bad, api.Field{Name: "expires", Message: fault})
@@ -195,6 +195,20 @@ func (d draft) create(offer api.Offer) (api.TokenCreate, []api.Field) {
 	}
 	in.Scopes = d.Boxes.given(open)
 	return in, bad
+}
+
+// distinct drops addresses that come again in another spelling, as the authority does.
+func distinct(list []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(s string) bool {
+		_, key, fault := authority.CleanEmail(s)
+		if fault != "" {
+			key = s
+		}
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
 }
 
 // expiryPresets are the days that the wizard offers, as far as the account's policy allows.
@@ -226,9 +240,8 @@ func defaultExpiry(offer api.Offer) string {
 	}
 }
 
-// expiryOf reads the choice. A date means the end of that day, UTC; days are counted from now by the
-// authority's clock, which is why a preset is given as an instant here and checked there.
-func expiryOf(choice, date string, offer api.Offer) (end *time.Time, never bool, fault string) {
+// expiryOf reads the choice. A date means the end of that day, UTC; days are counted from now.
+func expiryOf(choice, date string, offer api.Offer, now time.Time) (end *time.Time, never bool, fault string) {
 	switch choice {
 	case "never":
 		return nil, true, ""
@@ -244,7 +257,7 @@ func expiryOf(choice, date string, offer api.Offer) (end *time.Time, never bool,
 		if err != nil || !slices.Contains(allowedExpiries(offer), choice) {
 			return nil, false, "must be one of the choices"
 		}
-		t := time.Now().UTC().Add(time.Duration(days) * 24 * time.Hour).Truncate(time.Second)
+		t := now.UTC().Add(time.Duration(days) * 24 * time.Hour).Truncate(time.Second)
 		return &t, false, ""
 	}
 }

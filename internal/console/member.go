@@ -80,10 +80,26 @@ func (c *Console) memberEdit(v *visit) error {
 	return v.redirect(said(view.PathMembers, "member"))
 }
 
-// contactTokens are the tokens that a leaving member would strand.
+// memberReinvite sends an invitation once more, with a new link.
+func (c *Console) memberReinvite(v *visit) error {
+	if err := c.authority.Reinvite(v.r.Context(), v.by, v.account, v.r.PathValue("person")); err != nil {
+		return err
+	}
+	return v.redirect(said(view.PathMembers, "invited"))
+}
+
+// contactTokens are the tokens that a leaving member would strand, those of the management API included.
 func (c *Console) contactTokens(v *visit, person string) ([]api.Token, error) {
+	ordinary, err := c.contactOf(v, person, authority.TokenQuery{Limit: 200})
+	if err != nil {
+		return nil, err
+	}
+	zero, err := c.contactOf(v, person, authority.TokenQuery{Limit: 200, Zero: true})
+	return append(ordinary, zero...), err
+}
+
+func (c *Console) contactOf(v *visit, person string, q authority.TokenQuery) ([]api.Token, error) {
 	var out []api.Token
-	q := authority.TokenQuery{Limit: 200}
 	for {
 		page, err := c.authority.Tokens(v.r.Context(), v.by, v.account, q)
 		if err != nil {
@@ -102,25 +118,42 @@ func (c *Console) contactTokens(v *visit, person string) ([]api.Token, error) {
 
 func (c *Console) memberRemovePage(v *visit) error { return c.drawRemove(v, nil) }
 
-func (c *Console) drawRemove(v *visit, errs view.Errors) error {
-	person := v.r.PathValue("person")
+// leaving is the member who is about to be removed, and those who stay. Whoever may not remove them, and
+// an account that would be left without an administrator, is told before anything is handed over.
+func (c *Console) leaving(v *visit) (view.Member, []view.Person, error) {
+	if v.by.Role != api.RoleAdministrator {
+		return view.Member{}, nil, api.Forbidden("Only an Account Administrator manages members.")
+	}
 	list, err := c.authority.Members(v.r.Context(), v.by, v.account)
 	if err != nil {
-		return err
+		return view.Member{}, nil, err
 	}
-	p := view.MemberRemovePage{Frame: v.frame(), Errors: errs}
+	var leaves view.Member
+	var others []view.Person
 	for _, m := range list {
 		switch {
-		case m.Person == person:
-			p.Member = v.memberRow(m, administrators(list))
+		case m.Person == v.r.PathValue("person"):
+			leaves = v.memberRow(m, administrators(list))
 		case m.Active():
-			p.Others = append(p.Others, view.Person{ID: m.Person, Name: m.Name, Email: m.Email})
+			others = append(others, view.Person{ID: m.Person, Name: m.Name, Email: m.Email})
 		}
 	}
-	if p.Member.ID == "" {
-		return api.NotFound("member")
+	switch {
+	case leaves.ID == "":
+		return leaves, nil, api.NotFound("member")
+	case leaves.Last:
+		return leaves, nil, api.Conflict("This is the account's last Account Administrator. Make another member one first.")
 	}
-	tokens, err := c.contactTokens(v, person)
+	return leaves, others, nil
+}
+
+func (c *Console) drawRemove(v *visit, errs view.Errors) error {
+	p := view.MemberRemovePage{Frame: v.frame(), Errors: errs}
+	var err error
+	if p.Member, p.Others, err = c.leaving(v); err != nil {
+		return err
+	}
+	tokens, err := c.contactTokens(v, p.Member.ID)
 	if err != nil {
 		return err
 	}
@@ -135,12 +168,18 @@ func (c *Console) drawRemove(v *visit, errs view.Errors) error {
 // tell.
 func (c *Console) memberRemove(v *visit) error {
 	person, heir := v.r.PathValue("person"), v.form.Get("contact")
+	if _, _, err := c.leaving(v); err != nil {
+		return err
+	}
 	tokens, err := c.contactTokens(v, person)
 	if err != nil {
 		return err
 	}
 	if len(tokens) > 0 && heir == "" {
 		return c.drawRemove(v, view.Errors{{Field: "contact", Message: "Choose the member who is told about these tokens from now on."}})
+	}
+	if heir == person {
+		return c.drawRemove(v, view.Errors{{Field: "contact", Message: "Choose a member who stays."}})
 	}
 	for _, t := range tokens {
 		_, err := c.authority.EditToken(v.r.Context(), v.by, v.account, t.SID, api.TokenEdit{PrimaryContact: &heir, Revision: t.Revision})

@@ -62,6 +62,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	post(view.MemberPath("{person}"), c.member(c.memberEdit))
 	get(view.MemberPath("{person}", "remove"), c.member(c.memberRemovePage))
 	post(view.MemberPath("{person}", "remove"), c.member(c.memberRemove))
+	post(view.MemberPath("{person}", "invite-again"), c.member(c.memberReinvite))
 
 	// Everybody who is signed in.
 	get(view.PathProfile, c.page(c.profile))
@@ -91,5 +92,5 @@ func (c *Console) routes(mux *http.ServeMux) {
 	get(view.PathOperatorHistory, c.operator(c.operatorHistory))
 	get(view.PathOperatorSelf, c.operator(c.profile))
 
-	mux.HandleFunc("/", c.nothing)
+	mux.HandleFunc("/", c.open(c.nothing))
 }

@@ -34,15 +34,14 @@ func (c *Console) settings(v *visit) error {
 }
 
 // nothing answers every path that is none of ours.
-func (c *Console) nothing(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		c.problem(w, r, nil, &api.Error{
+func (c *Console) nothing(v *visit) error {
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+		return &api.Error{
 			Code: api.CodeUnsupported, Status: http.StatusMethodNotAllowed, Title: "Method not allowed",
-			Detail: "This address does not take the method " + strings.ToUpper(r.Method) + ".",
-		})
-		return
+			Detail: "This address does not take the method " + strings.ToUpper(v.r.Method) + ".",
+		}
 	}
-	c.problem(w, r, nil, api.NotFound("page"))
+	return api.NotFound("page")
 }
 
 // serveAsset answers a file whose name holds the hash of its content.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -19,18 +20,24 @@ func (c *Console) tokenCreate(v *visit, id string, d draft, offer api.Offer) err
 	for _, step := range wizard {
 		if errs := faults[step]; len(errs) > 0 {
 			d.Step = step
-			if err := c.saveDraft(v, id, d); err != nil {
+			if made, err := c.saveOrMade(v, id, d, offer); made || err != nil {
 				return err
 			}
 			return c.wizard(v, http.StatusUnprocessableEntity, id, d, offer, errs)
 		}
 	}
-	in, _ := d.create(offer)
+	in, _ := d.create(offer, v.now)
 	issued, err := c.authority.CreateToken(v.r.Context(), v.by, v.account, in, authority.Once{Draft: id})
-	if errs, ok := fieldErrors(err, map[string]string{"name": "name"}); ok { // somebody took the name meanwhile
-		d.Step = view.StepSetup
-		return c.wizard(v, http.StatusUnprocessableEntity, id, d, offer, errs)
-	} else if err != nil {
+	var refused *api.Error
+	if errors.As(err, &refused) && refused.Code == api.CodeInvalid { // somebody took the name meanwhile
+		for _, step := range wizard {
+			if errs := byStep(refused.Fields, offer, d)[step]; len(errs) > 0 {
+				d.Step = step
+				return c.wizard(v, http.StatusUnprocessableEntity, id, d, offer, errs)
+			}
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if issued.Replayed {

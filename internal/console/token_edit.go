@@ -127,7 +127,7 @@ func (c *Console) tokenUpdate(v *visit) error {
 	}
 	f := readEdit(v.form, e)
 	switch act, _, _ := strings.Cut(v.form.Get("go"), ":"); act {
-	case "clear", "undo", "read-only", "all", "none", "search": // a button of the scopes, without JavaScript
+	case "clear", "undo", "read-only", "all", "none", "search", "back": // a button of the scopes without JavaScript, or Back from the differences
 		return c.drawEdit(v, http.StatusOK, e, f, "", nil)
 	}
 	revision, err := strconv.ParseInt(v.form.Get("revision"), 10, 64)

@@ -38,6 +38,9 @@ func (c *Console) tokenList(v *visit) error {
 	if !p.CanMake {
 		p.WhyNot = "Your role reads only. An Account Administrator or an Implementation Specialist of your account can make tokens."
 	}
+	if p.CanMake && len((draft{Zero: v.zero()}).choosable(offer)) == 0 {
+		p.CanMake, p.WhyNot = false, nothingPublished
+	}
 	if f.Set() && page.Total == 0 {
 		all, err := c.authority.Tokens(v.r.Context(), v.by, v.account, authority.TokenQuery{Limit: 1, Zero: v.zero()})
 		if err != nil {

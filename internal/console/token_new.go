@@ -35,6 +35,8 @@ func stepIndex(s view.Step) int {
 	return -1
 }
 
+const nothingPublished = "The operator has published no API for this account yet, so there is nothing that a token could open."
+
 // tokenNewPage opens a wizard, or one that is under way (?draft=ID).
 func (c *Console) tokenNewPage(v *visit) error {
 	if v.by.Role == api.RoleAnalyst {
@@ -59,6 +61,9 @@ func (c *Console) tokenNewPage(v *visit) error {
 		return c.wizard(v, http.StatusOK, id, d, offer, nil)
 	}
 	d := newDraft(offer, v.zero(), v.by.Person, v.now)
+	if len(d.choosable(offer)) == 0 {
+		return &api.Error{Code: api.CodeConflict, Status: http.StatusConflict, Title: "There is nothing to open yet", Detail: nothingPublished}
+	}
 	body, err := d.body()
 	if err != nil {
 		return err
@@ -94,14 +99,16 @@ func (c *Console) tokenNew(v *visit) error {
 		from = d.Step
 	}
 	d.take(from, v.form, offer)
-	if v.form.Get("go") == "create" {
+	// "create" is also the word of the last step: from any other it opens the review, and makes nothing
+	// that nobody has looked at.
+	if v.form.Get("go") == "create" && from == view.StepReview {
 		return c.tokenCreate(v, id, d, offer)
 	}
 	errs, err := c.move(v, &d, from, offer)
 	if err != nil {
 		return err
 	}
-	if err := c.saveDraft(v, id, d); err != nil {
+	if made, err := c.saveOrMade(v, id, d, offer); made || err != nil {
 		return err
 	}
 	if len(errs) > 0 {
@@ -116,6 +123,20 @@ func (c *Console) saveDraft(v *visit, id string, d draft) error {
 		return err
 	}
 	return c.authority.SaveDraft(v.r.Context(), v.by, v.account, id, body)
+}
+
+// saveOrMade keeps a draft. When another sending of the form has made the token since the draft was read,
+// it answers with that token instead: two sendings at one moment are one form.
+func (c *Console) saveOrMade(v *visit, id string, d draft, offer api.Offer) (made bool, err error) {
+	err = c.saveDraft(v, id, d)
+	if !errors.Is(err, &api.Error{Code: api.CodeConflict}) {
+		return false, err
+	}
+	kept, err := c.authority.Draft(v.r.Context(), v.by, v.account, id)
+	if err != nil {
+		return false, err
+	}
+	return true, c.tokenMade(v, kept.SID, offer)
 }
 
 // move decides which step is open next. Forward only past a step without faults; back always.
@@ -155,7 +176,7 @@ func (c *Console) move(v *visit, d *draft, from view.Step, offer api.Offer) (vie
 
 // faults asks the authority what is wrong with the whole draft, and sorts the answer by step.
 func (c *Console) faults(v *visit, d draft, offer api.Offer) (map[view.Step]view.Errors, error) {
-	in, bad := d.create(offer)
+	in, bad := d.create(offer, v.now)
 	if err := c.authority.CheckToken(v.r.Context(), v.by, v.account, in); err != nil {
 		var refused *api.Error
 		if !errors.As(err, &refused) || refused.Code != api.CodeInvalid {
@@ -273,7 +294,7 @@ func contactsForm(offer api.Offer, contact, emails string, errs view.Errors) vie
 
 // review says in words what will be made, and what a careful person would look at again.
 func review(d draft, offer api.Offer, f view.ScopesForm, now time.Time) view.Review {
-	in, _ := d.create(offer)
+	in, _ := d.create(offer, now)
 	r := view.Review{
 		Name: d.Name, Description: d.Description, Emails: in.DeveloperEmails, HasReach: len(offer.Brands) > 0, Reach: string(api.ReachNone),
 		Scopes: given(f),
