@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 			}
 			return openDesk(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"capture": capture, "exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"capture": capture, "exits": exits, "capture-profile": captureProfile},
 	})
 }
 
@@ -65,6 +65,19 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no match of %s", args[1])
 	}
 	ts.Setenv(args[0], match[1])
+}
+
+// captureProfile writes what the environment says as a profile of a name, and the operator's token as the
+// default one.
+func captureProfile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: capture-profile NAME")
+	}
+	text := ""
+	for name, token := range map[string]string{args[0]: ts.Getenv(tokenVariable), defaultProfile: ts.Getenv("OPERATOR_TOKEN")} {
+		text += fmt.Sprintf("%s:\n  url: %s\n  token: %s\n", name, ts.Getenv(urlVariable), token)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("config/counterfoil/profiles.yaml"), []byte(text), 0o600))
 }
 
 // exits runs a command and holds its exit code against the one that is named.
@@ -102,9 +115,8 @@ func openDesk(env *testscript.Env) error {
 	env.Defer(func() {
 		server.Close()
 		stop()
-		err := errors.Join(ended(<-verifying), db.Close())
-		if err != nil {
-			panic(err)
+		if err := errors.Join(ended(<-verifying), db.Close()); err != nil {
+			env.T().Fatal(err)
 		}
 	})
 	url := "http://" + server.Listener.Addr().String()
@@ -122,15 +134,27 @@ func openDesk(env *testscript.Env) error {
 		return errors.Join(err, unstarted(verifying))
 	}
 	go func() { verifying <- verifier.Run(ctx) }()
-	for began := time.Now(); !verifier.Ready(); time.Sleep(time.Millisecond) {
-		if time.Since(began) > 10*time.Second {
-			return errors.New("the verifier never became ready")
-		}
+	if err := ready(verifier); err != nil {
+		return err
 	}
 	server.Config.Handler = httpx.Wrap(rest.New(rest.Config{Authority: desk, Verifier: verifier, Log: log}), httpx.Config{Log: log, MaxBody: -1})
 	server.Start()
 	env.Setenv("COUNTERFOIL_URL", url)
 	return populate(ctx, env, db, desk)
+}
+
+// ready waits until the verifier has read its first snapshot.
+func ready(verifier *verify.Verifier) error {
+	look, late := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer look.Stop()
+	for !verifier.Ready() {
+		select {
+		case <-look.C:
+		case <-late:
+			return errors.New("the verifier never became ready")
+		}
+	}
+	return nil
 }
 
 // unstarted says that there is no verifier to wait for.
