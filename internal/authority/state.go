@@ -32,6 +32,9 @@ func (a *Authority) endToken(ctx context.Context, by Actor, action audit.Action,
 		if row, err = liveToken(ctx, tx.Queries, by, account, sid); err != nil {
 			return err
 		}
+		if state == api.StateDisabled && row.StateLocked == 1 && !by.Operator { // or this would take the lock away
+			return api.Conflict("This token is out of force already: the operator disabled it, or it leaked.")
+		}
 		if err := a.setState(ctx, tx, by, row, state, why, by.Operator && state == api.StateDisabled); err != nil {
 			return err
 		}

@@ -592,7 +592,8 @@ func (q *Queries) SecretsFrom(ctx context.Context, arg SecretsFromParams) ([]Sec
 const setTokenState = `-- name: SetTokenState :execrows
 UPDATE token SET state = $1, state_at = $2, state_by = $3, state_why = $4, state_locked = $5,
        revision = revision + 1
- WHERE account = $6 AND sid = $7 AND state <> $1 AND state <> 'deleted'
+ WHERE account = $6 AND sid = $7 AND state <> 'deleted'
+   AND (state <> $1 OR state_locked < CAST($5 AS BIGINT))
 `
 
 type SetTokenStateParams struct {
@@ -605,7 +606,8 @@ type SetTokenStateParams struct {
 	SID     string
 }
 
-// SetTokenState: no row means it is in that state already, or gone.
+// SetTokenState: no row means it is in that state already, or gone. A lock can be put on a state that the
+// token is in already, or disabling first would keep the operator's lock away; nobody takes it off so.
 func (q *Queries) SetTokenState(ctx context.Context, arg SetTokenStateParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, setTokenState,
 		arg.State,

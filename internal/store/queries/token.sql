@@ -65,11 +65,13 @@ UPDATE token SET name = @name, name_key = @name_key, description = @description,
        primary_contact = @primary_contact, emails = @emails, revision = revision + 1
  WHERE account = @account AND sid = @sid AND revision = @revision AND state <> 'deleted';
 
--- SetTokenState: no row means it is in that state already, or gone.
+-- SetTokenState: no row means it is in that state already, or gone. A lock can be put on a state that the
+-- token is in already, or disabling first would keep the operator's lock away; nobody takes it off so.
 -- name: SetTokenState :execrows
 UPDATE token SET state = @state, state_at = @at, state_by = @by_name, state_why = @why, state_locked = @locked,
        revision = revision + 1
- WHERE account = @account AND sid = @sid AND state <> @state AND state <> 'deleted';
+ WHERE account = @account AND sid = @sid AND state <> 'deleted'
+   AND (state <> @state OR state_locked < CAST(@locked AS BIGINT));
 
 -- TouchToken moves the revision and so locks the row before a reset: the loser of two resets waits,
 -- then finds another revision.

@@ -57,6 +57,24 @@ func revocations(t *testing.T, empty func(testing.TB) string) {
 	}
 }
 
+// A lock is put on a state that is there already, once; without one the same state again changes nothing.
+func locks(t *testing.T, empty func(testing.TB) string) {
+	db := open(t, empty(t))
+	act(t, db, func(ctx context.Context, tx *store.Tx) error { return addToken(ctx, tx, 1) })
+	for i, step := range []struct {
+		state          string
+		locked, change int64
+	}{{"disabled", 0, 1}, {"disabled", 0, 0}, {"disabled", 1, 1}, {"disabled", 1, 0}, {"disabled", 0, 0}, {"enabled", 0, 1}, {"deleted", 0, 1}, {"disabled", 1, 0}} {
+		act(t, db, func(ctx context.Context, tx *store.Tx) error {
+			n, err := tx.SetTokenState(ctx, store.SetTokenStateParams{Account: account, SID: sid(1), State: step.state, Locked: step.locked, At: 1})
+			if n != step.change {
+				t.Errorf("step %d changed %d rows, want %d", i, n, step.change)
+			}
+			return err
+		})
+	}
+}
+
 // SECURITY.md, class 28: each of 64 people read the token before any reset was done.
 func resets(t *testing.T, empty func(testing.TB) string) {
 	db := open(t, empty(t))

@@ -33,6 +33,7 @@ func Run(t *testing.T, empty func(testing.TB) string) {
 		{"AViewIsOneState", oneState},
 		{"ReadsCannotWrite", readsCannotWrite},
 		{"OfTwoRevocationsOneCounts", revocations},
+		{"ALockIsPutOnTopAndNotTakenOff", locks},
 		{"OfManyResetsOneLeavesItsSecret", resets},
 		{"OfTwoEditsTheSecondIsTold", edits},
 		{"ALinkIsSpentOnce", links},
