@@ -24,6 +24,10 @@ func TestUnknownMembersAndParametersAreRefused(t *testing.T) {
 		"a schema":              {"POST", "/tokens", `{"name":"x","scopes":[],"$schema":"http://x"}`, "$schema"},
 		"a parameter":           {"GET", "/tokens?owner=1", "", "owner"},
 		"a parameter's case":    {"GET", "/tokens?Account=1001", "", "Account"},
+		"an account twice":      {"GET", "/tokens?account=1001&account=1002", "", "account"},
+		"an account twice, too": {"GET", "/tokens?account=1001&%61ccount=1002", "", "account"},
+		"a pair unreadable":     {"GET", "/tokens?search=%zz", "", "query"},
+		"a semicolon":           {"GET", "/tokens?search=a;zero=true", "", "query"},
 		"a bad number":          {"GET", "/tokens?limit=0", "", "limit"},
 		"a bad state":           {"GET", "/tokens?state=leaked", "", "state"},
 		"a bad time":            {"GET", "/tokens?created_since=yesterday", "", "created_since"},
@@ -57,6 +61,7 @@ func TestBodiesThatAreNoJSON(t *testing.T) {
 		status      int
 	}{
 		"cut off":        {`{"name":"x"`, "application/json", http.StatusBadRequest},
+		"a name twice":   {`{"name":"x","scopes":[],"name":"y"}`, "application/json", http.StatusBadRequest},
 		"two objects":    {`{"name":"x","scopes":[]}{}`, "application/json", http.StatusBadRequest},
 		"nothing":        {"", "application/json", http.StatusBadRequest},
 		"a form":         {"name=x", "application/x-www-form-urlencoded", http.StatusUnsupportedMediaType},

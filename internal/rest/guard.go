@@ -2,7 +2,9 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"counterfoil.dev/counterfoil/api"
@@ -50,11 +52,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 			s.verifier.Refuse(w, &d, verify.Gateway)
 			return
 		}
-		if r.Method == http.MethodPost || r.Method == http.MethodPatch || r.Method == http.MethodPut {
-			if err := bodyType(r); err != nil {
-				httpx.WriteError(w, r, err)
-				return
-			}
+		if err := errors.Join(bodyType(r), eachOnce(r)); err != nil {
+			httpx.WriteError(w, r, err)
+			return
 		}
 		who, err := s.authority.Self(r.Context(), d.SID)
 		if err != nil {
@@ -89,6 +89,21 @@ func bodyType(r *http.Request) error {
 		return nil
 	}
 	return httpx.CheckType(r, "application/json")
+}
+
+// eachOnce refuses a query that could be read in two ways: a parameter that comes twice (OWASP ASVS 5.0,
+// 15.3.7), or a pair that cannot be decoded and would be passed over.
+func eachOnce(r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return api.Invalid("query", "cannot be read; write name=value pairs, parted by & and escaped")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			return api.Invalid(plain(name), "comes twice; give it once")
+		}
+	}
+	return nil
 }
 
 // actor is who the authority hears of. An API-zero token acts for its account as an administrator would,

@@ -32,7 +32,7 @@ type listHistoryInput struct {
 }
 
 func (s *server) listHistory(ctx context.Context, by authority.Actor, in *listHistoryInput) (*answer[api.Page[api.HistoryEvent]], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -55,13 +55,13 @@ const exportTime = 15 * time.Minute
 
 // exportHistory streams: a history does not fit into memory. What fails before the first octet is a
 // refusal like any other; what fails later cuts the connection, so that nobody takes a part for the whole.
-func (s *server) exportHistory(_ context.Context, by authority.Actor, in *exportHistoryInput) (*huma.StreamResponse, error) {
-	account, err := in.of(by)
+func (s *server) exportHistory(ctx context.Context, by authority.Actor, in *exportHistoryInput) (*huma.StreamResponse, error) {
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		r, w := unwrap(ctx)
+	return &huma.StreamResponse{Body: func(stream huma.Context) {
+		r, w := unwrap(stream)
 		out := &exported{w: w, format: in.Format}
 		if err := out.patience(); err != nil {
 			httpx.WriteError(w, r, err)

@@ -14,7 +14,7 @@ type MemberParam struct {
 }
 
 func (s *server) listMembers(ctx context.Context, by authority.Actor, in *AccountParam) (*answer[api.Page[api.Member]], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ type inviteMemberInput struct {
 }
 
 func (s *server) inviteMember(ctx context.Context, by authority.Actor, in *inviteMemberInput) (*answer[api.Member], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ type editMemberInput struct {
 }
 
 func (s *server) editMember(ctx context.Context, by authority.Actor, in *editMemberInput) (*answer[api.Member], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *server) editMember(ctx context.Context, by authority.Actor, in *editMem
 }
 
 func (s *server) removeMember(ctx context.Context, by authority.Actor, in *MemberParam) (*nothing, error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *server) removeMember(ctx context.Context, by authority.Actor, in *Membe
 }
 
 func (s *server) resendInvitation(ctx context.Context, by authority.Actor, in *MemberParam) (*nothing, error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}

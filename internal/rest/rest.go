@@ -106,7 +106,7 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 			},
 			Tags: categories,
 		},
-		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:                      map[string]huma.Format{"application/json": strictJSON, "json": strictJSON},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	})

@@ -136,14 +136,15 @@ type AccountParam struct {
 	Account int64 `query:"account" minimum:"1" maximum:"9007199254740991" doc:"The account acted for, with a token of the operator. Others act for their own, and may leave this out."`
 }
 
-// of settles the account: the own, or for the operator any. Another's reads as one that does not exist
-// (SECURITY.md, class 35).
-func (p AccountParam) of(by authority.Actor) (int64, error) {
+// account settles which account is meant: the own, or for the operator any that there is. Another's reads
+// as one that does not exist (SECURITY.md, class 35).
+func (s *server) account(ctx context.Context, by authority.Actor, asked int64) (int64, error) {
 	switch {
-	case p.Account == 0:
+	case asked == 0 || asked == by.Account:
 		return by.Account, nil
-	case by.Operator || p.Account == by.Account:
-		return p.Account, nil
+	case by.Operator:
+		found, err := s.authority.Account(ctx, by, asked)
+		return found.ID, err
 	default:
 		return 0, api.NotFound("account")
 	}

@@ -33,7 +33,7 @@ type listTokensInput struct {
 }
 
 func (s *server) listTokens(ctx context.Context, by authority.Actor, in *listTokensInput) (*answer[api.TokenList], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *server) listTokens(ctx context.Context, by authority.Actor, in *listTok
 }
 
 func (s *server) getToken(ctx context.Context, by authority.Actor, in *TokenParam) (*answer[api.Token], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ type createTokenInput struct {
 }
 
 func (s *server) createToken(ctx context.Context, by authority.Actor, in *createTokenInput) (*issuedAnswer, error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ type duplicateTokenInput struct {
 }
 
 func (s *server) duplicateToken(ctx context.Context, by authority.Actor, in *duplicateTokenInput) (*issuedAnswer, error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ type resetTokenInput struct {
 }
 
 func (s *server) resetToken(ctx context.Context, by authority.Actor, in *resetTokenInput) (*issuedAnswer, error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ type enableTokenInput struct {
 }
 
 func (s *server) enableToken(ctx context.Context, by authority.Actor, in *enableTokenInput) (*issuedAnswer, error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ type editTokenInput struct {
 }
 
 func (s *server) editToken(ctx context.Context, by authority.Actor, in *editTokenInput) (*answer[api.TokenChanged], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ type deleteTokenInput struct {
 }
 
 func (s *server) deleteToken(ctx context.Context, by authority.Actor, in *deleteTokenInput) (*answer[api.TokenChanged], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ type disableTokenInput struct {
 }
 
 func (s *server) disableToken(ctx context.Context, by authority.Actor, in *disableTokenInput) (*answer[api.TokenChanged], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ type planUpgradeInput struct {
 }
 
 func (s *server) planUpgrade(ctx context.Context, by authority.Actor, in *planUpgradeInput) (*answer[api.UpgradePlan], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ type upgradeTokenInput struct {
 }
 
 func (s *server) upgradeToken(ctx context.Context, by authority.Actor, in *upgradeTokenInput) (*answer[api.TokenChanged], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (s *server) upgradeToken(ctx context.Context, by authority.Actor, in *upgra
 }
 
 func (s *server) getOffer(ctx context.Context, by authority.Actor, in *AccountParam) (*answer[api.Offer], error) {
-	account, err := in.of(by)
+	account, err := s.account(ctx, by, in.Account)
 	if err != nil {
 		return nil, err
 	}
