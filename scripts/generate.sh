@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Writes every generated file anew: typed queries, views, the OpenAPI document.
+# Writes every generated file anew: typed queries, views, the OpenAPI document, the table of configuration keys.
 #
-# The order matters: the document is printed by the program, which needs the queries and views.
+# The order matters: document and table are printed by the program, which needs the queries and views.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,4 +20,15 @@ if [ -d cmd/counterfoil ]; then
 	# By way of another file, so that a program that fails does not leave an empty document.
 	go run -buildvcs=false ./cmd/counterfoil openapi >api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
+
+	echo "generate: docs/operate/configuration.md"
+	page=docs/operate/configuration.md
+	go run -buildvcs=false ./cmd/counterfoil config keys >"$page.keys"
+	awk -v keys="$page.keys" '
+		/^<!-- end of keys -->/ { print ""; between = 0 }
+		!between { print }
+		/^<!-- keys: / { print ""; while ((getline line <keys) > 0) print line; between = 1 }
+	' "$page" >"$page.new"
+	rm "$page.keys"
+	mv "$page.new" "$page"
 fi

@@ -1,30 +1,30 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"counterfoil.dev/counterfoil/internal/httpx"
 	"counterfoil.dev/counterfoil/internal/token"
 )
 
-// config is the one configuration file of `serve`. Secrets are not in it: a key names the file or the
-// environment variable that holds one. Unknown keys are refused. docs/operate/configuration.md has the
-// table of all keys, which a test compares with this struct.
+// config is the one configuration file of `serve`. Secrets are not in it: a key names the file that holds
+// one. Unknown keys are refused. The table of all keys in docs/operate/configuration.md is made from the
+// tags of this struct (keyTable); a test holds the tags to what defaultConfig says.
 type config struct {
-	BaseURL  string `yaml:"base_url" doc:"Address of the console as people type it, without a slash at the end. https, or http on loopback."`
-	Database string `yaml:"database" doc:"sqlite:PATH." default:"sqlite:counterfoil.db"`
+	BaseURL  string `yaml:"base_url" doc:"Required. Address of the console as people type it, without a slash at the end: https, or http on loopback."`
+	Database string `yaml:"database" doc:"sqlite:PATH, in a folder of its own that only this program may read." default:"sqlite:counterfoil.db"`
 	KeyFile  string `yaml:"key_file" doc:"File with the key that seals what must be readable again; made on first start." default:"counterfoil.key"`
 	Prefix   string `yaml:"prefix" doc:"Prefix of tokens: a lower-case letter and 1 to 11 more letters or digits." default:"cfoil"`
 
@@ -34,7 +34,7 @@ type config struct {
 	Expiry  expiryConfig  `yaml:"expiry"`
 	Gateway gatewayConfig `yaml:"gateway"`
 
-	MaxStale time.Duration `yaml:"max_stale" doc:"How long a verifier answers without news." default:"15m"`
+	MaxStale time.Duration `yaml:"max_stale" doc:"How long a verifier answers without news; then it refuses. At least 1s." default:"15m"`
 	Log      logConfig     `yaml:"log"`
 }
 
@@ -51,7 +51,7 @@ type proxyConfig struct {
 }
 
 type mailConfig struct {
-	From         string `yaml:"from" doc:"Sender of messages." default:"counterfoil@localhost"`
+	From         string `yaml:"from" doc:"Sender of messages. One of mail.server and mail.folder is required." default:"counterfoil@localhost"`
 	Folder       string `yaml:"folder" doc:"Write messages as .eml files into this folder instead of sending them."`
 	Server       string `yaml:"server" doc:"host:port of the SMTP server."`
 	TLS          string `yaml:"tls" doc:"starttls, implicit, or none (loopback only)." default:"starttls"`
@@ -87,47 +87,26 @@ func defaultConfig() config {
 	}
 }
 
-// readConfig reads a file over the defaults and reports all faults at once.
-func readConfig(path string) (config, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return config{}, fmt.Errorf("reading the configuration: %w", err)
-	}
-	c, err := parseConfig(raw)
-	if err != nil {
-		return config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
-
-func parseConfig(raw []byte) (config, error) {
-	c := defaultConfig()
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return config{}, err
-	}
-	return c, c.check()
-}
+// The longest life of a token that can be asked for, in days: a hundred years.
+const maxDays = 36500
 
 // check says everything that is wrong. A half-configured pair is refused, never guessed.
-func (c config) check() error {
-	var faults []error
+func (c config) check() faults {
+	var out faults
 	bad := func(key, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+		out = append(out, fault{key: key, text: fmt.Sprintf(format, args...)})
 	}
 	c.checkBaseURL(bad)
+	if path, ok := strings.CutPrefix(c.Database, "sqlite:"); !ok || path == "" || strings.HasPrefix(path, ":") {
+		bad("database", "must be sqlite:PATH") // its value may hold a password one day, so it is not repeated
+	}
+	if c.KeyFile == "" {
+		bad("key_file", "must name a file")
+	}
 	if _, err := token.ParsePrefix(c.Prefix); err != nil {
 		bad("prefix", "%v", err)
 	}
-	for key, address := range map[string]string{
-		"listen.people": c.Listen.People, "listen.doors": c.Listen.Doors,
-		"listen.gateway": c.Listen.Gateway, "listen.operations": c.Listen.Operations,
-	} {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			bad(key, "%q is no address; write host:port or :port", address)
-		}
-	}
+	c.checkListen(bad)
 	if _, err := httpx.ParseProxies(c.Proxies.Doors); err != nil {
 		bad("proxies.doors", "%v", err)
 	}
@@ -135,14 +114,15 @@ func (c config) check() error {
 		bad("proxies.clients", "%v", err)
 	}
 	c.checkMail(bad)
-	if c.Expiry.Default < 0 || c.Expiry.Max < 0 || c.Expiry.Max > 0 && c.Expiry.Default > c.Expiry.Max {
-		bad("expiry", "default and max are days from 0, and default is not above max")
+	if c.Expiry.Max < 0 || c.Expiry.Max > maxDays {
+		bad("expiry.max", "must be days from 0 to %d", maxDays)
 	}
-	for _, u := range c.Gateway.Upstreams {
-		if _, _, err := net.SplitHostPort(u); err != nil {
-			bad("gateway.upstreams", "%q is no host:port", u)
-		}
+	if c.Expiry.Default < 0 || c.Expiry.Default > maxDays {
+		bad("expiry.default", "must be days from 0 to %d", maxDays)
+	} else if c.Expiry.Max > 0 && (c.Expiry.Default == 0 || c.Expiry.Default > c.Expiry.Max) {
+		bad("expiry.default", "must be from 1 to expiry.max, which is %d", c.Expiry.Max)
 	}
+	c.checkGateway(bad)
 	if c.MaxStale < time.Second {
 		bad("max_stale", "must be at least 1s")
 	}
@@ -152,17 +132,19 @@ func (c config) check() error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", "must be debug, info, warn or error")
 	}
-	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(faults...)
+	return out
 }
 
-func (c config) checkBaseURL(bad func(key, format string, args ...any)) {
+// complaint adds a fault.
+type complaint func(key, format string, args ...any)
+
+func (c config) checkBaseURL(bad complaint) {
 	u, err := url.Parse(c.BaseURL)
 	switch {
 	case c.BaseURL == "":
 		bad("base_url", "is required: the console's address as people type it, for example https://desk.example.com")
-	case err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Fragment != "":
-		bad("base_url", "%q must be scheme://host or scheme://host:port and nothing more", c.BaseURL)
+	case err != nil || u.Hostname() == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Fragment != "":
+		bad("base_url", "must be scheme://host or scheme://host:port and nothing more")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		bad("base_url", "must begin with https; http is allowed on loopback only, since cookies would travel in the clear")
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -170,26 +152,92 @@ func (c config) checkBaseURL(bad func(key, format string, args ...any)) {
 	}
 }
 
-func (c config) checkMail(bad func(key, format string, args ...any)) {
-	if (c.Mail.User == "") != (c.Mail.PasswordFile == "") {
-		bad("mail", "user and password_file go together")
+func (c config) checkListen(bad complaint) {
+	seen := make(map[string]string)
+	gateway := c.Listen.Gateway
+	if len(c.Gateway.Upstreams) == 0 {
+		gateway = ":0" // it does not listen
+	}
+	for _, l := range []struct{ key, address string }{
+		{"listen.people", c.Listen.People}, {"listen.doors", c.Listen.Doors},
+		{"listen.gateway", gateway}, {"listen.operations", c.Listen.Operations},
+	} {
+		if !isAddress(l.address) {
+			bad(l.key, "%q is no address; write host:port or :port", l.address)
+		} else if other := seen[l.address]; other != "" && !strings.HasSuffix(l.address, ":0") {
+			bad(l.key, "is the address of %s as well", other)
+		}
+		seen[l.address] = l.key
+	}
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 0 && n <= 65535
+}
+
+func (c config) checkGateway(bad complaint) {
+	if c.Gateway.URL != "" {
+		u, err := url.Parse(c.Gateway.URL)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
+			bad("gateway.url", "must be scheme://host or scheme://host:port and nothing more")
+		}
+	}
+	for _, u := range c.Gateway.Upstreams {
+		if !isAddress(u) || strings.HasPrefix(u, ":") || strings.HasSuffix(u, ":0") {
+			bad("gateway.upstreams", "%q is no host:port", u)
+		}
+	}
+	if c.Gateway.MaxBody < 1 {
+		bad("gateway.max_body", "must be 1 or more")
+	}
+}
+
+func (c config) checkMail(bad complaint) {
+	if _, err := mail.ParseAddress(c.Mail.From); err != nil {
+		bad("mail.from", "must be an e-mail address")
+	}
+	switch {
+	case c.Mail.User != "" && c.Mail.PasswordFile == "":
+		bad("mail.user", "goes together with mail.password_file")
+	case c.Mail.User == "" && c.Mail.PasswordFile != "":
+		bad("mail.password_file", "goes together with mail.user")
+	case c.Mail.PasswordFile != "":
+		if raw, err := os.ReadFile(c.Mail.PasswordFile); err != nil {
+			bad("mail.password_file", "cannot be read: %v", reason(err))
+		} else if strings.TrimSpace(string(raw)) == "" {
+			bad("mail.password_file", "is empty")
+		}
 	}
 	if !slices.Contains([]string{"starttls", "implicit", "none"}, c.Mail.TLS) {
 		bad("mail.tls", "must be starttls, implicit or none")
 	}
 	switch {
 	case c.Mail.Folder != "" && c.Mail.Server != "":
-		bad("mail", "folder and server exclude each other")
+		bad("mail.folder", "excludes mail.server")
 	case c.Mail.Folder == "" && c.Mail.Server == "":
-		bad("mail", "server (host:port of an SMTP server) or folder is required: invitations and password links are sent by e-mail")
+		bad("mail.server", "is required, host:port of an SMTP server, or mail.folder: invitations and password links are sent by e-mail")
 	case c.Mail.Server != "":
 		host, _, err := net.SplitHostPort(c.Mail.Server)
-		if err != nil {
+		if err != nil || host == "" || !isAddress(c.Mail.Server) {
 			bad("mail.server", "%q is no host:port", c.Mail.Server)
 		} else if c.Mail.TLS == "none" && !loopback(host) {
 			bad("mail.tls", "none is allowed on loopback only")
 		}
 	}
+}
+
+// reason is why a file could not be read, without its path, which the key has named already.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 func loopback(host string) bool {
@@ -198,4 +246,19 @@ func loopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback()
+}
+
+// beside makes the paths of a configuration file relative to the folder it is in.
+func (c config) beside(file string) config {
+	rel := func(path string) string {
+		if path == "" || filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(filepath.Dir(file), path)
+	}
+	if path, ok := strings.CutPrefix(c.Database, "sqlite:"); ok && !strings.HasPrefix(path, ":") { // what check refuses stays as it is
+		c.Database = "sqlite:" + rel(path)
+	}
+	c.KeyFile, c.Mail.Folder, c.Mail.PasswordFile = rel(c.KeyFile), rel(c.Mail.Folder), rel(c.Mail.PasswordFile)
+	return c
 }

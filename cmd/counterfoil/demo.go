@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing/fstest"
 
 	"github.com/spf13/cobra"
@@ -89,16 +90,25 @@ type demoRun struct {
 	ports  demoPorts
 	node   *node
 	file   demoFile
+	fresh  bool // the sample data is made by this start
 }
 
 func (d *demoRun) path(name string) string { return filepath.Join(d.folder, name) }
 
 func (d *demoRun) run(ctx context.Context, out io.Writer) error {
-	if err := d.begin(); err != nil {
-		return err
+	if err := os.MkdirAll(d.folder, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
 	}
 	conf := d.config()
-	if err := conf.check(); err != nil {
+	if err := conf.check().err(nil); err != nil {
+		return err
+	}
+	unlock, err := lockDatabase(conf.Database)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := d.begin(); err != nil {
 		return err
 	}
 	log, closeLog, err := d.logFile()
@@ -107,62 +117,92 @@ func (d *demoRun) run(ctx context.Context, out io.Writer) error {
 	}
 	defer closeLog()
 	if d.node, err = openNode(ctx, conf, log); err != nil {
-		return err
+		return stopped(ctx, err)
 	}
-	if err := d.node.listen(); err != nil {
-		return errors.Join(err, d.node.db.Close())
-	}
-	if err := d.upstream(); err != nil {
-		return errors.Join(err, d.node.closeListeners(), d.node.db.Close())
-	}
-	if err := d.seed(ctx); err != nil {
-		return errors.Join(err, d.node.closeListeners(), d.node.db.Close())
+	if err := d.prepare(ctx); err != nil {
+		return stopped(ctx, errors.Join(err, d.node.closeListeners(), d.node.db.Close()))
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	stopped := make(chan error, 1)
-	go func() { stopped <- d.node.run(running) }()
-	if err := d.firstCalls(running); err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- d.node.run(running) }()
+	if err := d.announce(running, out); err != nil {
 		stop()
-		return errors.Join(err, <-stopped)
+		return stopped(ctx, errors.Join(err, <-ended))
+	}
+	return <-ended
+}
+
+// prepare takes the ports, so that one in use is known before anything is made, and makes the sample data.
+func (d *demoRun) prepare(ctx context.Context) error {
+	err := d.node.listen()
+	if err == nil {
+		err = d.upstream()
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w\nChoose other ports with --port-base N: the demo takes N, N+1, N+3, N+4 and N+9", err)
+	} else if err != nil {
+		return err
+	}
+	return d.seed(ctx)
+}
+
+// announce proves that the running demo works, and says where everything is.
+func (d *demoRun) announce(ctx context.Context, out io.Writer) error {
+	if d.fresh {
+		if err := d.firstCalls(ctx); err != nil {
+			return err
+		}
 	}
 	if err := d.write(); err != nil {
-		stop()
-		return errors.Join(err, <-stopped)
+		return err
 	}
-	if err := d.print(out); err != nil {
-		stop()
-		return errors.Join(err, <-stopped)
+	return d.print(out)
+}
+
+// stopped takes a stop that was asked for, while the demo was being made, as no fault.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
 	}
-	return <-stopped
+	return err
 }
 
 // halfMade marks a folder whose sample data is still being written. What is in such a folder is ours and
-// incomplete, so the next start makes it anew.
+// incomplete, so the next start makes it anew. demo.json is put in place last: where it is, all is.
 const halfMade = "half-made"
 
 func (d *demoRun) begin() error {
-	if err := os.MkdirAll(d.folder, 0o700); err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
-	}
-	if exists(d.path(halfMade)) {
-		for _, name := range []string{"counterfoil.db", "counterfoil.db-wal", "counterfoil.db-shm", "counterfoil.key", "demo.json"} {
+	switch {
+	case exists(d.path("demo.json")):
+		return d.resume()
+	case exists(d.path(halfMade)):
+		for _, name := range []string{"counterfoil.db", "counterfoil.db-wal", "counterfoil.db-shm", "counterfoil.key"} {
 			if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("making the sample data anew: %w", err)
 			}
 		}
-	} else if exists(d.path("counterfoil.db")) != exists(d.path("demo.json")) {
-		return fmt.Errorf("%s holds a database that is not a demo's, or half of one: choose an empty folder", d.folder)
+	case exists(d.path("counterfoil.db")):
+		return fmt.Errorf("%s holds a database that is not a demo's: choose an empty folder", d.folder)
 	}
-	if !exists(d.path("demo.json")) {
-		return os.WriteFile(d.path(halfMade), nil, 0o600)
+	d.fresh = true
+	if err := os.WriteFile(d.path(halfMade), nil, 0o600); err != nil {
+		return fmt.Errorf("beginning the sample data: %w", err)
 	}
+	return nil
+}
+
+// resume goes on with what an earlier start made.
+func (d *demoRun) resume() error {
 	raw, err := os.ReadFile(d.path("demo.json"))
 	if err != nil {
 		return fmt.Errorf("reading demo.json: %w", err)
 	}
 	if err := json.Unmarshal(raw, &d.file); err != nil {
 		return fmt.Errorf("reading %s: %w", d.path("demo.json"), err)
+	}
+	if !exists(d.path("counterfoil.db")) {
+		return fmt.Errorf("%s holds a demo.json without its database: remove it, or choose an empty folder", d.folder)
 	}
 	return nil
 }
@@ -256,7 +296,8 @@ func (d *demoRun) print(out io.Writer) error {
 }
 
 // firstCalls makes one real call with two of the tokens, so that the list shows what use looks like. It
-// also proves, before anything is printed, that the whole path works.
+// also proves, before anything is printed, that the whole path works. Only the start that made the tokens
+// does so: later they are the visitor's, who may have disabled them.
 func (d *demoRun) firstCalls(ctx context.Context) error {
 	client := &http.Client{}
 	for _, t := range d.file.Tokens {

@@ -84,7 +84,7 @@ func (d *demoRun) seed(ctx context.Context) error {
 	if err := d.publish(ctx, operator); err != nil {
 		return err
 	}
-	if len(d.file.Tokens) == 0 {
+	if d.fresh {
 		if err := d.accounts(ctx, operator); err != nil {
 			return err
 		}

@@ -1,14 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
-
-	"counterfoil.dev/counterfoil/internal/store"
 )
 
 func serveCommand() *cobra.Command {
@@ -23,24 +23,35 @@ func serve(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
+	unlock, err := lockDatabase(conf.Database)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	ctx := c.Context()
 	n, err := openNode(ctx, conf, logger(conf.Log))
 	if err != nil {
 		return err
 	}
 	if err := n.listen(); err != nil {
-		return err
+		return errors.Join(err, n.db.Close())
 	}
-	link, err := n.people.SetUpLink(ctx)
-	if err != nil {
-		return err
-	}
-	if link != "" {
-		if _, err := fmt.Fprintf(c.OutOrStdout(), "There is no operator yet. Make the first one here, once, within a day:\n\n  %s\n\n", link); err != nil {
-			return fmt.Errorf("printing the set-up link: %w", err)
-		}
+	if err := greet(ctx, n, c.OutOrStdout()); err != nil {
+		return errors.Join(err, n.closeListeners(), n.db.Close())
 	}
 	return n.run(ctx)
+}
+
+// greet prints the set-up link on an empty database.
+func greet(ctx context.Context, n *node, out io.Writer) error {
+	link, err := n.people.SetUpLink(ctx)
+	if err != nil || link == "" {
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "There is no operator yet. Make the first one here, once, within a day:\n\n  %s\n\n", link); err != nil {
+		return fmt.Errorf("printing the set-up link: %w", err)
+	}
+	return nil
 }
 
 // serveConfig reads the file, or lays everything into one folder for a first look.
@@ -57,11 +68,7 @@ func serveConfig(c *cobra.Command) (config, error) {
 	case file != "" && data != "":
 		return config{}, usagef("--config and --data exclude each other")
 	case file != "":
-		conf, err := readConfig(file)
-		if err != nil {
-			return config{}, err
-		}
-		return conf.beside(file), nil
+		return readConfig(file)
 	case data != "":
 		return folderConfig(data)
 	default:
@@ -80,22 +87,7 @@ func folderConfig(data string) (config, error) {
 	conf.Mail.Folder = filepath.Join(data, "mail")
 	conf.Listen.People, conf.Listen.Doors, conf.Listen.Gateway = "127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8083"
 	conf.Log.Format = "text"
-	return conf, conf.check()
-}
-
-// beside makes the paths of a configuration file relative to the folder it is in.
-func (c config) beside(file string) config {
-	rel := func(path string) string {
-		if path == "" || filepath.IsAbs(path) {
-			return path
-		}
-		return filepath.Join(filepath.Dir(file), path)
-	}
-	if path, ok := strings.CutPrefix(c.Database, "sqlite:"); ok {
-		c.Database = "sqlite:" + rel(path)
-	}
-	c.KeyFile, c.Mail.Folder, c.Mail.PasswordFile = rel(c.KeyFile), rel(c.Mail.Folder), rel(c.Mail.PasswordFile)
-	return c
+	return conf, conf.check().err(nil)
 }
 
 func configCommand() *cobra.Command {
@@ -105,7 +97,10 @@ func configCommand() *cobra.Command {
 		}
 		return done(c, "The configuration is right.")
 	})
-	return group("config", "The configuration file", check)
+	keys := local("keys", "Print the table of all keys", cobra.NoArgs, func(c *cobra.Command, _ []string) error {
+		return keyTable(c.OutOrStdout())
+	})
+	return group("config", "The configuration file", check, keys)
 }
 
 func migrateCommand() *cobra.Command {
@@ -114,7 +109,12 @@ func migrateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		db, err := store.Open(c.Context(), conf.Database)
+		unlock, err := lockDatabase(conf.Database)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		db, err := openDatabase(c.Context(), conf.Database)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"counterfoil.dev/counterfoil/docs"
@@ -21,6 +23,7 @@ import (
 	"counterfoil.dev/counterfoil/internal/gateway"
 	"counterfoil.dev/counterfoil/internal/httpx"
 	"counterfoil.dev/counterfoil/internal/notice"
+	"counterfoil.dev/counterfoil/internal/ops"
 	"counterfoil.dev/counterfoil/internal/rest"
 	"counterfoil.dev/counterfoil/internal/seal"
 	peoples "counterfoil.dev/counterfoil/internal/session"
@@ -65,7 +68,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (_ *node, err err
 	if err != nil {
 		return nil, err
 	}
-	if n.db, err = store.Open(ctx, c.Database); err != nil {
+	if n.db, err = openDatabase(ctx, c.Database); err != nil {
 		return nil, err
 	}
 	if n.authority, err = authority.Open(ctx, authority.Config{
@@ -145,7 +148,7 @@ func (n *node) listen() error {
 	if err != nil {
 		return err
 	}
-	return n.open("operations", n.config.Listen.Operations, operations, httpx.Limits{Write: -1}) // profiles take their time
+	return n.open("operations", n.config.Listen.Operations, operations, httpx.Limits{})
 }
 
 // peopleHandler is the console with the management API beside it.
@@ -197,6 +200,38 @@ func (n *node) openGateway(clients httpx.Proxies) error {
 	return n.open("gateway", n.config.Listen.Gateway, handler, httpx.Limits{Read: -1, Write: -1})
 }
 
+func (n *node) operations() (http.Handler, error) {
+	metrics := prometheus.NewRegistry()
+	for _, c := range []prometheus.Collector{
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ops.VerifierMetrics(n.verifierFacts),
+	} {
+		if err := metrics.Register(c); err != nil {
+			return nil, fmt.Errorf("setting up metrics: %w", err)
+		}
+	}
+	return ops.New(ops.Config{Metrics: metrics, Checks: []ops.Check{
+		{Name: "database", Run: n.db.Ping},
+		{Name: "verifier", Run: func(context.Context) error {
+			if !n.verifier.Ready() {
+				return errors.New("has not heard the authority for too long, and refuses")
+			}
+			return nil
+		}},
+	}})
+}
+
+func (n *node) verifierFacts() ops.Verifier {
+	s := n.verifier.Status()
+	v := ops.Verifier{
+		Ready: s.Ready, Position: int64(s.Seq), Deaf: s.Deaf, Grants: s.Grants, Aside: s.Aside,
+		Dropped: s.Dropped, AskFailed: s.AskFailed, Unread: s.Unread, Decisions: make(map[string]int64, len(s.Decisions)),
+	}
+	for code, count := range s.Decisions {
+		v.Decisions[string(code)] = count
+	}
+	return v
+}
+
 func (n *node) open(name, address string, handler http.Handler, limits httpx.Limits) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -226,6 +261,7 @@ func (n *node) run(ctx context.Context) error {
 	background.Go(func() error { return ended(n.verifier.Run(work)) })
 	background.Go(func() error { return ended(n.mailer.Run(work)) })
 
+	n.awaitVerifier(ctx, work)
 	serving, serveCtx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(work, func() { // one part of the background failed: nothing is served without it
 		for _, l := range n.listeners {
@@ -241,6 +277,29 @@ func (n *node) run(ctx context.Context) error {
 	stop()
 	stopWork()
 	return errors.Join(err, background.Wait(), n.db.Close())
+}
+
+// snapshotWait is how long nothing is served while the verifier reads its first snapshot.
+const snapshotWait = 10 * time.Second
+
+// awaitVerifier holds callers back while the verifier knows nothing yet, so that a restart costs them a
+// wait and no refusal. When it takes too long, the desk is served all the same: a catalogue that cannot
+// be read is put right there, and the verifier refuses by itself until then.
+func (n *node) awaitVerifier(ctx, work context.Context) {
+	limit, cancel := context.WithTimeout(ctx, snapshotWait)
+	defer cancel()
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for !n.verifier.Ready() {
+		select {
+		case <-look.C:
+		case <-work.Done():
+			return
+		case <-limit.Done():
+			n.log.Warn("serving, although the verifier is not ready")
+			return
+		}
+	}
 }
 
 // ended takes the end that was asked for as no fault.
