@@ -321,6 +321,9 @@ func review(d draft, offer api.Offer, f view.ScopesForm, now time.Time) view.Rev
 		}
 	}
 	r.Warnings = warnings(in, r, now)
+	if d.Boxes.Because != "" { // without JavaScript nobody has read it yet
+		r.Warnings = append(r.Warnings, view.Warning{Text: d.Boxes.Because, Step: view.StepScopes})
+	}
 	return r
 }
 
