@@ -1,7 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"counterfoil.dev/counterfoil/api"
@@ -18,7 +20,9 @@ func (c *Console) actPage(v *visit, errs view.Errors) (view.ActPage, editing, er
 	if v.by.Role == api.RoleAnalyst {
 		return view.ActPage{}, e, api.Forbidden("Your role reads only. Ask an Account Administrator or an Implementation Specialist of your account.")
 	}
-	return view.ActPage{Frame: v.frame(), Token: v.card(e.token, e.offer), Errors: errs}, e, nil
+	return view.ActPage{
+		Frame: v.frame(), Token: v.card(e.token, e.offer), Revision: strconv.FormatInt(e.token.Revision, 10), Errors: errs,
+	}, e, nil
 }
 
 func (c *Console) tokenDuplicatePage(v *visit) error { return c.duplicateForm(v, "", nil) }
@@ -84,8 +88,22 @@ func (c *Console) tokenResetPage(v *visit) error {
 	return v.draw(http.StatusOK, view.TokenReset(view.TokenResetPage{ActPage: p}))
 }
 
+// revision is that of the token as the page showed it. Without it nothing is done: the page of a reset,
+// sent again, would end the secret that it has just shown.
+func (v *visit) revision() (int64, error) {
+	n, err := strconv.ParseInt(v.form.Get("revision"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, api.Invalid("revision", "is missing; open the token again")
+	}
+	return n, nil
+}
+
 func (c *Console) tokenReset(v *visit) error {
-	issued, err := c.authority.ResetToken(v.r.Context(), v.by, v.account, v.r.PathValue("sid"), 0)
+	revision, err := v.revision()
+	if err != nil {
+		return err
+	}
+	issued, err := c.authority.ResetToken(v.r.Context(), v.by, v.account, v.r.PathValue("sid"), revision)
 	return c.revealed(v, "reset", issued, err)
 }
 
@@ -187,7 +205,7 @@ func (c *Console) upgradeForm(v *visit, ticked []string, errs view.Errors) error
 	if err != nil {
 		return err
 	}
-	pin, ok := upgradable(e.token, v.r.URL.Query().Get("of"))
+	pin, ok := upgradable(e.token, cmp.Or(v.form.Get("of"), v.r.URL.Query().Get("of")))
 	if !ok {
 		return api.Conflict("This token is on the latest version already.")
 	}
@@ -244,22 +262,20 @@ func stepBoxes(steps []api.UpgradeStep, o openVersion, ticked []string) []view.S
 	return out
 }
 
+// tokenUpgrade moves the token that was shown to the version that was shown, or does nothing.
 func (c *Console) tokenUpgrade(v *visit) error {
-	e, err := c.editing(v)
+	revision, err := v.revision()
 	if err != nil {
 		return err
 	}
-	pin, ok := upgradable(e.token, v.form.Get("of"))
-	if !ok {
-		return api.Conflict("This token is on the latest version already.")
-	}
-	_, err = c.authority.UpgradeToken(v.r.Context(), v.by, v.account, e.token.SID, api.TokenUpgrade{
-		API: pin.API, Version: pin.LatestName, Scopes: v.form["scope"], Revision: e.token.Revision,
+	sid := v.r.PathValue("sid")
+	_, err = c.authority.UpgradeToken(v.r.Context(), v.by, v.account, sid, api.TokenUpgrade{
+		API: v.form.Get("of"), Version: v.form.Get("to"), Scopes: v.form["scope"], Revision: revision,
 	})
 	if errs, ok := fieldErrors(err, nil); ok {
 		return c.upgradeForm(v, v.form["scope"], errs)
 	} else if err != nil {
 		return err
 	}
-	return v.redirect(said(view.TokenPath(e.token.SID), "upgraded"))
+	return v.redirect(said(view.TokenPath(sid), "upgraded"))
 }

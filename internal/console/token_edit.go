@@ -130,9 +130,9 @@ func (c *Console) tokenUpdate(v *visit) error {
 	case "clear", "undo", "read-only", "all", "none", "search", "back": // a button of the scopes without JavaScript, or Back from the differences
 		return c.drawEdit(v, http.StatusOK, e, f, "", nil)
 	}
-	revision, err := strconv.ParseInt(v.form.Get("revision"), 10, 64)
+	revision, err := v.revision()
 	if err != nil {
-		return api.Invalid("revision", "is missing; open the token again")
+		return err
 	}
 	in := f.edit(e, revision)
 	confirmed := v.form.Get("confirm") == "yes"

@@ -3,9 +3,10 @@ package view
 // ActPage is what the confirmation of every act on a token has. Forms post to TokenPath(sid, act) with
 // confirm=yes.
 type ActPage struct {
-	Frame  Frame
-	Token  TokenCard
-	Errors Errors
+	Frame    Frame
+	Token    TokenCard
+	Revision string // of the token as it was shown, posted as revision: a reload of the POST acts once
+	Errors   Errors
 }
 
 // TokenDuplicatePage posts name. The answer to the POST is TokenReveal.
@@ -36,7 +37,8 @@ type TokenEnablePage struct {
 type TokenDeletePage struct{ ActPage }
 
 // TokenUpgradePage shows what changes for the scopes of this token. It posts scope (repeated): the
-// boxes of Ask that were ticked. Carried ones need no box.
+// boxes of Ask that were ticked, and of and to: the API and the version that were shown. Carried ones
+// need no box.
 type TokenUpgradePage struct {
 	ActPage
 	From    Version
