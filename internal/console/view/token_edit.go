@@ -3,8 +3,9 @@ package view
 import "time"
 
 // TokenEditPage is GET TokenPath(sid). The one form posts to TokenPath(sid, "update"): revision, name,
-// description, the fields of ContactsForm and ScopesForm, and go: "update" or a button of ScopesForm. Update without differences comes back
-// here with a flash. A person who may not edit (CanEdit false) sees the same page without controls.
+// description, the fields of ContactsForm and ScopesForm, and go: "update" or a button of ScopesForm.
+// Update without differences comes back here with a flash. A person who may not edit (CanEdit false)
+// sees the same page without controls.
 type TokenEditPage struct {
 	Frame       Frame
 	Token       TokenCard
