@@ -15,8 +15,9 @@
 //	route.go      one operation: how it is declared, documented and called
 //	routes.go     the list of all operations, on a page
 //	guard.go      credential → Actor
+//	json.go       bodies that can be read in one way only
 //	problem.go    every refusal as problem+json, with nothing that was sent in it
-//	self.go, token.go, offer.go, member.go, account.go, management.go, catalogue.go, history.go
+//	self.go, token.go, member.go, account.go, management.go, catalogue.go, history.go
 //	              the operations, one file per resource
 //
 // A secret leaves in one place: [issued] in token.go. Everything that a client could send wrong is
