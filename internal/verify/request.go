@@ -48,8 +48,7 @@ func (k Kinds) has(kind token.Kind) bool {
 // Take reads a request that net/http received for itself, as middleware and gateway do, and removes the
 // fields of the connection from it. It reports false for what net/http lets pass although it has two
 // readings: a host field that differs from :authority (RFC 9113, section 8.3.1), and an expectation other
-// than 100-continue, both over HTTP/2.
-// Client and ID are the caller's to set.
+// than 100-continue, both over HTTP/2. Client, ID and Accept are the caller's to set.
 func (r *Request) Take(in *http.Request) bool {
 	EndToEnd(in.Header)
 	*r = Request{

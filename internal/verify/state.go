@@ -30,7 +30,13 @@ func (v *Verifier) apply(entries []api.Entry) error {
 		v.applyOne(e)
 		v.seq.Store(int64(e.Seq))
 	}
-	v.view.Store(v.view.Load().tidy())
+	if view := v.view.Load(); view != nil {
+		if tidied := view.tidy(); tidied != view {
+			// Tombstones may be gone, and with them the word against an answer that is still under way.
+			v.epoch.Add(1)
+			v.view.Store(tidied)
+		}
+	}
 	v.news(v.now())
 	return nil
 }

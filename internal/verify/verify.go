@@ -55,7 +55,7 @@ type Verifier struct {
 
 	writing   sync.Mutex   // held by whoever changes what requests see
 	seq       atomic.Int64 // everything up to here is in force
-	epoch     atomic.Int64 // counts snapshots
+	epoch     atomic.Int64 // counts snapshots and sweeps
 	catalogue string       // hash of the one in force; under writing
 	unread    atomic.Int64 // position of a catalogue that could not be read; 0: none
 	aside     atomic.Int64 // entries that could not be read since the last snapshot, and in it

@@ -77,7 +77,25 @@ type Case struct {
 		Unit        string `yaml:"unit"`
 		Times       int    `yaml:"times"`
 	} `yaml:"expand"`
-	Expected Expected `yaml:"expected"`
+	CheckRequest *CheckRequest `yaml:"check_request"`
+	Expected     Expected      `yaml:"expected"`
+}
+
+// CheckRequest is a question of Envoy with exactly the attributes of a case.
+type CheckRequest struct {
+	Attributes *struct {
+		Request *struct {
+			HTTP *struct {
+				Method    string            `yaml:"method"`
+				Path      string            `yaml:"path"`
+				Host      string            `yaml:"host"`
+				Scheme    string            `yaml:"scheme"`
+				Protocol  string            `yaml:"protocol"`
+				Headers   map[string]string `yaml:"headers"`
+				HeaderMap [][2]string       `yaml:"header_map"`
+			} `yaml:"http"`
+		} `yaml:"request"`
+	} `yaml:"attributes"`
 }
 
 // Expected is what is right for a case.
