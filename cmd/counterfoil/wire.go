@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"counterfoil.dev/counterfoil/docs"
@@ -23,7 +21,6 @@ import (
 	"counterfoil.dev/counterfoil/internal/gateway"
 	"counterfoil.dev/counterfoil/internal/httpx"
 	"counterfoil.dev/counterfoil/internal/notice"
-	"counterfoil.dev/counterfoil/internal/ops"
 	"counterfoil.dev/counterfoil/internal/rest"
 	"counterfoil.dev/counterfoil/internal/seal"
 	peoples "counterfoil.dev/counterfoil/internal/session"
@@ -148,7 +145,7 @@ func (n *node) listen() error {
 	if err != nil {
 		return err
 	}
-	return n.open("operations", n.config.Listen.Operations, operations, httpx.Limits{})
+	return n.open("operations", n.config.Listen.Operations, operations, httpx.Limits{Write: -1}) // profiles take their time
 }
 
 // peopleHandler is the console with the management API beside it.
@@ -198,38 +195,6 @@ func (n *node) openGateway(clients httpx.Proxies) error {
 	}
 	// Bodies stream for as long as they move: the gateway bounds them itself.
 	return n.open("gateway", n.config.Listen.Gateway, handler, httpx.Limits{Read: -1, Write: -1})
-}
-
-func (n *node) operations() (http.Handler, error) {
-	metrics := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ops.VerifierMetrics(n.verifierFacts),
-	} {
-		if err := metrics.Register(c); err != nil {
-			return nil, fmt.Errorf("setting up metrics: %w", err)
-		}
-	}
-	return ops.New(ops.Config{Metrics: metrics, Checks: []ops.Check{
-		{Name: "database", Run: n.db.Ping},
-		{Name: "verifier", Run: func(context.Context) error {
-			if !n.verifier.Ready() {
-				return errors.New("has not heard the authority for too long, and refuses")
-			}
-			return nil
-		}},
-	}})
-}
-
-func (n *node) verifierFacts() ops.Verifier {
-	s := n.verifier.Status()
-	v := ops.Verifier{
-		Ready: s.Ready, Position: int64(s.Seq), Deaf: s.Deaf, Grants: s.Grants, Aside: s.Aside,
-		Dropped: s.Dropped, AskFailed: s.AskFailed, Unread: s.Unread, Decisions: make(map[string]int64, len(s.Decisions)),
-	}
-	for code, count := range s.Decisions {
-		v.Decisions[string(code)] = count
-	}
-	return v
 }
 
 func (n *node) open(name, address string, handler http.Handler, limits httpx.Limits) error {
