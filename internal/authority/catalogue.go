@@ -28,6 +28,27 @@ type catalogue struct {
 	by        string
 	apis      []catalog.API // the operator's, and the management API
 	confirmed []string
+	// presentation is what people read, as it is stored. The hash names only what verifiers read: a scope
+	// marked as sensitive is another catalogue under the same hash.
+	presentation string
+}
+
+// is says whether a catalogue is this one, for verifiers and for people.
+func (c *catalogue) is(r *catalog.Result) (bool, error) {
+	_, hash := r.Catalogue.Canonical()
+	presentation, err := r.Marshal()
+	return hash == c.hash && string(presentation) == c.presentation, err
+}
+
+// golive puts a catalogue in force, unless a later one is already: of two publications at once, the one
+// that was committed first may come here second.
+func (a *Authority) golive(c *catalogue) {
+	for {
+		now := a.live.Load()
+		if now.seq >= c.seq || a.live.CompareAndSwap(now, c) {
+			return
+		}
+	}
 }
 
 func (a *Authority) catalogue() *catalogue { return a.live.Load() }
@@ -95,9 +116,8 @@ func (a *Authority) loadCatalogue(ctx context.Context) error {
 	own := catalog.Result{Catalogue: *policy, APIs: slices.Clone(live.apis)}
 	own.APIs = slices.DeleteFunc(own.APIs, func(x catalog.API) bool { return x.Name == ZeroAPI })
 	own.Catalogue.APIs = slices.DeleteFunc(slices.Clone(own.Catalogue.APIs), func(x decide.API) bool { return x.Name == ZeroAPI })
-	joined := a.join(&own)
-	if _, hash := joined.Catalogue.Canonical(); hash == live.hash {
-		return nil
+	if same, err := live.is(a.join(&own)); err != nil || same {
+		return err
 	}
 	documents, err := a.db.Read().PublicationDocuments(ctx, row.Seq)
 	if err != nil {
@@ -111,7 +131,7 @@ func parsePublication(row store.LastPublicationRow) (*catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading publication %d: %w", row.Seq, err)
 	}
-	live := &catalogue{seq: api.Seq(row.Seq), hash: row.Hash, at: when(row.At), by: row.ByName, apis: apis}
+	live := &catalogue{seq: api.Seq(row.Seq), hash: row.Hash, at: when(row.At), by: row.ByName, apis: apis, presentation: row.Presentation}
 	if err := json.Unmarshal([]byte(row.Confirmed), &live.confirmed); err != nil {
 		return nil, fmt.Errorf("reading what publication %d confirmed: %w", row.Seq, err)
 	}
@@ -153,7 +173,7 @@ func (a *Authority) publish(ctx context.Context, by Actor, r *catalog.Result, do
 	if documents == nil {
 		documents = []byte{}
 	}
-	live := &catalogue{hash: hash, at: a.now().UTC().Truncate(time.Microsecond), by: by.Name, apis: r.APIs, confirmed: confirmed}
+	live := &catalogue{hash: hash, at: a.now().UTC().Truncate(time.Microsecond), by: by.Name, apis: r.APIs, confirmed: confirmed, presentation: string(presentation)}
 	seq, err := a.db.Act(ctx, func(tx *store.Tx) error {
 		last, err := tx.LastPublication(ctx)
 		if last, err = store.One(last, err); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -179,7 +199,7 @@ func (a *Authority) publish(ctx context.Context, by Actor, r *catalog.Result, do
 	if err != nil {
 		return 0, a.public(by, audit.PublishCatalogue, 0, err)
 	}
-	a.live.Store(live)
+	a.golive(live)
 	a.followers.wake()
 	a.followers.await(ctx, api.Seq(seq), confirmWait)
 	return api.Seq(seq), nil
@@ -234,8 +254,8 @@ func (a *Authority) PublishCatalogue(ctx context.Context, by Actor, in api.Catal
 	if in.Hash != "" {
 		over = in.Hash
 	}
-	if diff.NewHash == diff.Hash && over == diff.Hash {
-		return diff, nil // the same catalogue is live already
+	if same, err := a.catalogue().is(result); err != nil || same && over == diff.Hash {
+		return diff, err // the same catalogue is live already
 	}
 	_, err = a.publish(ctx, by, result, in.Documents, in.Confirmed, over)
 	return diff, err

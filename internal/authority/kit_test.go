@@ -50,6 +50,7 @@ type world struct {
 
 // zeroDocument is a management API in small.
 var zeroDocument = document("Management API",
+	"GET /api/v1/whoami Self whoami", "POST /api/v1/explain Self explainRequest",
 	"GET /api/v1/accounts Accounts listAccounts", "GET /api/v1/tokens Tokens listTokens", "POST /api/v1/tokens Tokens createToken")
 
 func newWorld(t testing.TB) *world {
