@@ -122,6 +122,17 @@ func (c *Console) member(h handler) http.HandlerFunc {
 	})
 }
 
+// holder wraps the pages of tokens. An operator without an account holds only tokens of the management
+// API: the account is 0 then, and the authority shows nothing else.
+func (c *Console) holder(h handler) http.HandlerFunc {
+	return c.page(func(v *visit) error {
+		if v.account == 0 && !v.session.Person.Operator {
+			return v.redirect(view.PathProfile)
+		}
+		return h(v)
+	})
+}
+
 // operator wraps the pages under /operator, which nobody else can tell from nothing.
 func (c *Console) operator(h handler) http.HandlerFunc {
 	return c.page(func(v *visit) error {

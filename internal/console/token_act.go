@@ -182,8 +182,12 @@ func (c *Console) tokenDeletePage(v *visit) error {
 }
 
 func (c *Console) tokenDelete(v *visit) error {
-	if _, err := c.authority.DeleteToken(v.r.Context(), v.by, v.account, v.r.PathValue("sid"), ""); err != nil {
+	gone, err := c.authority.DeleteToken(v.r.Context(), v.by, v.account, v.r.PathValue("sid"), "")
+	if err != nil {
 		return err
+	}
+	if gone.Token.Zero {
+		return v.redirect(said(view.PathManagement, "deleted"))
 	}
 	return v.redirect(said(view.PathTokens, "deleted"))
 }

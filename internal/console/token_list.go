@@ -14,7 +14,17 @@ import (
 const pageSize = 50
 
 // zero says that a page is about tokens of the management API, which have a link of their own.
-func (v *visit) zero() bool { return v.r.URL.Query().Get("api") == authority.ZeroAPI }
+func (v *visit) zero() bool {
+	return v.account == 0 || strings.HasPrefix(v.r.URL.Path, view.PathManagement)
+}
+
+// tokensPath is the list that this page belongs to.
+func (v *visit) tokensPath() string {
+	if v.zero() {
+		return view.PathManagement
+	}
+	return view.PathTokens
+}
 
 // tokenList shows the account's tokens as cards.
 func (c *Console) tokenList(v *visit) error {
@@ -32,7 +42,7 @@ func (c *Console) tokenList(v *visit) error {
 	}
 	f.Versions = versionChoices(offer, v.zero(), f.Version)
 	p := view.TokenListPage{
-		Frame: v.frame(), Filter: f, Any: page.Total > 0, CanMake: v.by.Role != api.RoleAnalyst,
+		Frame: v.frame(), Zero: v.zero(), Filter: f, Any: page.Total > 0, CanMake: v.by.Role != api.RoleAnalyst,
 		Pager: pager(v.r.URL, int(page.First), len(page.Items), int(page.Total), page.Previous, page.Next),
 	}
 	if !p.CanMake {

@@ -73,7 +73,7 @@ func (c *Console) tokenNewPage(v *visit) error {
 		return err
 	}
 	// The draft's id goes into the address, so that a reload comes back to the same wizard.
-	return v.redirect(view.PathTokenNew + "?draft=" + kept.ID)
+	return v.redirect(v.tokensPath() + "/new?draft=" + kept.ID)
 }
 
 // tokenNew takes the step that was open and moves on, back, or to the end.
@@ -114,7 +114,7 @@ func (c *Console) tokenNew(v *visit) error {
 	if len(errs) > 0 {
 		return c.wizard(v, http.StatusUnprocessableEntity, id, d, offer, errs)
 	}
-	return v.redirect(view.PathTokenNew + "?draft=" + id)
+	return v.redirect(v.tokensPath() + "/new?draft=" + id)
 }
 
 func (c *Console) saveDraft(v *visit, id string, d draft) error {
@@ -210,7 +210,7 @@ func byStep(bad []api.Field, offer api.Offer, d draft) map[view.Step]view.Errors
 func (c *Console) wizard(v *visit, status int, id string, d draft, offer api.Offer, errs view.Errors) error {
 	open := d.opened(offer)
 	p := view.TokenNewPage{
-		Frame: v.frame(), Draft: id, Step: d.Step, Reached: d.Reached, Errors: errs,
+		Frame: v.frame(), Zero: d.Zero, Draft: id, Step: d.Step, Reached: d.Reached, Errors: errs,
 		Setup:    setupForm(d, offer, v.now),
 		Contacts: contactsForm(offer, d.Contact, d.Emails, errs),
 		Scopes:   d.Boxes.form(open, "", boxes{}, errs),

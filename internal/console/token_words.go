@@ -13,7 +13,7 @@ import (
 // card is a token as lists and page heads show it. The offer gives the counts per category.
 func (v *visit) card(t api.Token, offer api.Offer) view.TokenCard {
 	c := view.TokenCard{
-		SID: t.SID, Name: t.Name, Description: t.Description, State: stateWords(t.State),
+		SID: t.SID, Zero: t.Zero, Name: t.Name, Description: t.Description, State: stateWords(t.State),
 		StateSince: t.StateSince, StateBy: t.StateBy, StateWhy: t.StateWhy,
 		CreatedAt: t.Created, CreatedBy: t.CreatedBy, Acts: v.acts(t),
 	}

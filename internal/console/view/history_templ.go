@@ -18,7 +18,7 @@ func historyMenu(p HistoryPage) string {
 
 func historyWay(p HistoryPage) []Link {
 	if p.Token != nil {
-		return settingsWay(Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{"History", ""})
+		return settingsWay(p.Frame, p.Token.Zero, Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{"History", ""})
 	}
 	return nil
 }

@@ -13,11 +13,15 @@ const (
 	PathForgot     = "/password/forgot" // GET, POST
 	PathReset      = "/password/reset"  // GET ?key=…, POST
 
-	PathAccount   = "/account" // POST account: switch to that account
-	PathSettings  = "/settings"
-	PathTokens    = "/settings/technical/platform-rest-web-services"
-	PathTokenNew  = PathTokens + "/new"
-	PathTokenName = PathTokens + "/name" // GET ?name=…&sid=…; JSON NameAnswer, for the wizard as one types
+	PathAccount  = "/account" // POST account: switch to that account
+	PathSettings = "/settings"
+	PathTokens   = "/settings/technical/platform-rest-web-services"
+	PathTokenNew = PathTokens + "/new"
+	// PathManagement is the list of tokens of the management API, which have a link of their own; the
+	// pages of one token are below PathTokens like all others.
+	PathManagement    = "/settings/technical/management-api"
+	PathManagementNew = PathManagement + "/new"
+	PathTokenName     = PathTokens + "/name" // GET ?name=…&sid=…; JSON NameAnswer, for the wizard as one types
 
 	PathHistory       = "/history"
 	PathHistoryCSV    = "/history.csv"   // the filter's query is kept

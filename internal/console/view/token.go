@@ -67,6 +67,7 @@ type CategoryCount struct {
 // TokenCard is a token as lists and page heads show it.
 type TokenCard struct {
 	SID         string
+	Zero        bool // of the management API
 	Name        string
 	Description string
 	State       State
@@ -149,6 +150,7 @@ type ScopesForm struct {
 	APIs    []ScopeAPI
 	Query   string
 	CanUndo bool   // a Clear All without JavaScript can be undone (go=undo)
+	Undo    []Kept // what it took, on pages that keep nothing on the server
 	Errors  Errors // fields: scopes
 	Linked  bool   // a link named a missing box; a note says so
 	Note    string // for example that a body parameter is not seen by reach

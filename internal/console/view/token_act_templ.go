@@ -210,7 +210,7 @@ func actForm(p ActPage, act, heading, button string, danger bool) templ.Componen
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = shell(p.Frame, page{title: heading, menu: "settings", crumbs: settingsWay(Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{heading, ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = shell(p.Frame, page{title: heading, menu: "settings", crumbs: settingsWay(p.Frame, p.Token.Zero, Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{heading, ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

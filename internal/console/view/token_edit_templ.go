@@ -265,7 +265,7 @@ func TokenEdit(p TokenEditPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = shell(p.Frame, page{title: p.Token.Name, menu: "settings", crumbs: settingsWay(Link{p.Token.Name, ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = shell(p.Frame, page{title: p.Token.Name, menu: "settings", crumbs: settingsWay(p.Frame, p.Token.Zero, Link{p.Token.Name, ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1136,7 +1136,7 @@ func TokenUpdate(p TokenUpdatePage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = shell(p.Frame, page{title: "Update " + p.Token.Name, menu: "settings", crumbs: settingsWay(Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{"Update", ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var42), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = shell(p.Frame, page{title: "Update " + p.Token.Name, menu: "settings", crumbs: settingsWay(p.Frame, p.Token.Zero, Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{"Update", ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var42), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1308,7 +1308,7 @@ func TokenConflict(p TokenConflictPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = shell(p.Frame, page{title: "Changed meanwhile", menu: "settings", crumbs: settingsWay(Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{"Changed meanwhile", ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var49), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = shell(p.Frame, page{title: "Changed meanwhile", menu: "settings", crumbs: settingsWay(p.Frame, p.Token.Zero, Link{p.Token.Name, TokenPath(p.Token.SID)}, Link{"Changed meanwhile", ""})}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var49), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

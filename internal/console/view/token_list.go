@@ -8,6 +8,7 @@ type TokenListPage struct {
 	Tokens  []TokenCard
 	Pager   Pager
 	Filter  TokenFilter
+	Zero    bool   // tokens of the management API: PathManagement
 	Any     bool   // the account has at least one token, whatever the filter
 	CanMake bool   // this person may press Create Access Token
 	WhyNot  string // when not: who may
@@ -26,4 +27,28 @@ type TokenFilter struct {
 // Set says whether any filter is in use.
 func (f TokenFilter) Set() bool {
 	return f.Query != "" || f.Created != "" || f.State != "" || f.Version != ""
+}
+
+func (p TokenListPage) path() string { return listPath(p.Zero) }
+
+// listPath is the list that a token is on.
+func listPath(zero bool) string {
+	if zero {
+		return PathManagement
+	}
+	return PathTokens
+}
+
+func (p TokenListPage) heading() string {
+	if p.Zero {
+		return "Management API"
+	}
+	return "Platform REST Web Services"
+}
+
+func (p TokenListPage) about() string {
+	if p.Zero {
+		return "Tokens for scripts that run this desk. They open the management API and nothing else."
+	}
+	return "Access tokens let programs call the platform's API in the name of this account."
 }

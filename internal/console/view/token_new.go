@@ -32,6 +32,7 @@ func (s Step) number() int {
 // A field that is absent in the form of an open step is an empty one.
 type TokenNewPage struct {
 	Frame    Frame
+	Zero     bool // of the management API: the form posts to PathManagementNew
 	Draft    string
 	Step     Step   // the one that is open
 	Reached  Step   // the furthest that was reached: earlier ones can be opened again
