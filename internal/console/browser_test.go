@@ -307,7 +307,9 @@ func (p *page) value(id string) string {
 // checked are the values of the ticked boxes or the chosen radio button of a name.
 func (p *page) checked(name string) string {
 	var out []string
-	for _, n := range p.all(func(n *html.Node) bool { return n.DataAtom == atom.Input && attr(n, "name") == name && has(n, "checked") }) {
+	for _, n := range p.all(func(n *html.Node) bool {
+		return n.DataAtom == atom.Input && attr(n, "name") == name && has(n, "checked")
+	}) {
 		out = append(out, attr(n, "value"))
 	}
 	return strings.Join(out, " ")
@@ -335,7 +337,9 @@ func has(n *html.Node, name string) bool {
 	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
 }
 
-func class(n *html.Node, name string) bool { return slices.Contains(strings.Fields(attr(n, "class")), name) }
+func class(n *html.Node, name string) bool {
+	return slices.Contains(strings.Fields(attr(n, "class")), name)
+}
 
 func textOf(n *html.Node) string {
 	var b strings.Builder

@@ -30,10 +30,16 @@ type boxes struct {
 	Because string   `json:"because,omitempty"` // which boxes were ticked because others need them
 }
 
+// The fields in which a page that keeps nothing on the server carries what Clear All took.
+const undoScope, undoCategory = "undo.scope", "undo.category"
+
 // take reads the part of a form that shows these versions.
 func (b *boxes) take(form url.Values, open []openVersion) {
 	go_ := form.Get("go")
 	b.Query, b.Because = strings.TrimSpace(form.Get("q")), ""
+	if form.Has(undoScope) || form.Has(undoCategory) {
+		b.Undo = &boxes{On: form[undoCategory], Ticked: form[undoScope]}
+	}
 	b.On = b.elsewhere(b.On, open, form["category"], func(o openVersion, c api.OfferCategory) []string { return []string{o.category(c)} })
 	b.Ticked = b.elsewhere(b.Ticked, open, form["scope"], func(o openVersion, c api.OfferCategory) []string {
 		var values []string
@@ -224,6 +230,9 @@ func heldBoxes(t api.Token, open []openVersion) boxes {
 // person may not give them.
 func (b boxes) form(open []openVersion, marked string, keepable boxes, errs view.Errors) view.ScopesForm {
 	f := view.ScopesForm{Query: b.Query, CanUndo: b.Undo != nil, Errors: errs, Linked: marked != "", Note: b.Because}
+	if b.Undo != nil {
+		f.Undo = view.KeepForm(url.Values{undoScope: b.Undo.Ticked, undoCategory: b.Undo.On})
+	}
 	bodies := false
 	for _, o := range open {
 		va := view.ScopeAPI{Name: o.api.Name, Title: o.api.Title, Version: o.version.Name}

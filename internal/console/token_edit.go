@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"counterfoil.dev/counterfoil/api"
+	"counterfoil.dev/counterfoil/internal/audit"
 	"counterfoil.dev/counterfoil/internal/authority"
 	"counterfoil.dev/counterfoil/internal/console/view"
 )
@@ -159,7 +160,7 @@ func (c *Console) tokenUpdate(v *visit) error {
 	}
 	p := view.TokenUpdatePage{
 		Frame: v.frame(), Token: v.card(e.token, e.offer), Differences: differences(pairs, e),
-		Warnings: gainWarnings(e, f), Kept: view.KeepForm(v.form, "confirm", "go"),
+		Warnings: gainWarnings(e, f), Kept: view.KeepForm(v.form, "confirm", "go", undoScope, undoCategory),
 	}
 	return v.draw(http.StatusOK, view.TokenUpdate(p))
 }
@@ -173,12 +174,8 @@ func (c *Console) conflict(v *visit, e editing, f editForm) error {
 	}
 	kept.Set("revision", strconv.FormatInt(e.token.Revision, 10))
 	p.Kept = view.KeepForm(kept, "confirm", "go")
-	history, err := c.authority.History(v.r.Context(), v.by, v.account, authority.HistoryQuery{Subject: e.token.SID, Limit: 1})
-	if err != nil {
+	if err := c.theirs(v, e, &p); err != nil {
 		return err
-	}
-	for _, h := range history.Items {
-		p.By, p.At, p.Theirs = h.Who, h.At, differences(h.Details, e)
 	}
 	yours, err := c.authority.PreviewEdit(v.r.Context(), v.by, v.account, e.token.SID, f.edit(e, e.token.Revision))
 	if _, invalid := fieldErrors(err, nil); err != nil && !invalid {
@@ -186,6 +183,40 @@ func (c *Console) conflict(v *visit, e editing, f editForm) error {
 	}
 	p.Yours = differences(yours, e)
 	return v.draw(http.StatusConflict, view.TokenConflict(p))
+}
+
+// moves are the acts that give a token another revision.
+var moves = map[string]bool{
+	string(audit.EditToken): true, string(audit.UpgradeToken): true, string(audit.ResetToken): true,
+	string(audit.DisableToken): true, string(audit.EnableToken): true,
+}
+
+// theirs is what was done to the token since the revision that the form shows: each act moves it by one.
+func (c *Console) theirs(v *visit, e editing, p *view.TokenConflictPage) error {
+	seen, err := v.revision()
+	if err != nil {
+		return err
+	}
+	history, err := c.authority.History(v.r.Context(), v.by, v.account, authority.HistoryQuery{Subject: e.token.SID, Limit: 200})
+	if err != nil {
+		return err
+	}
+	var acts []api.HistoryEvent
+	for _, h := range history.Items {
+		if moves[h.Action] && !h.Refused && int64(len(acts)) < e.token.Revision-seen {
+			acts = append(acts, h)
+		}
+	}
+	for i, h := range slices.Backward(acts) {
+		if i == 0 {
+			p.By, p.At = h.Who, h.At
+		}
+		if h.Action != string(audit.EditToken) {
+			p.Theirs = append(p.Theirs, view.Difference{Label: h.Who, After: h.Words})
+		}
+		p.Theirs = append(p.Theirs, differences(h.Details, e)...)
+	}
+	return nil
 }
 
 // differences puts pairs into words: labels for scopes.
