@@ -137,7 +137,9 @@ func (c *Console) tokenEnablePage(v *visit) error {
 	if page.MustReset {
 		page.Reset = "yes"
 	}
-	if why := cannotHold(e); why != "" {
+	if why := cannotHold(e); why != "" && page.MustReset {
+		return api.Forbidden("It comes back only with a new Auth Token, which you may not be shown. " + why)
+	} else if why != "" {
 		page.CanReset, page.WhyNot = false, why
 	}
 	return v.draw(http.StatusOK, view.TokenEnable(page))
