@@ -128,6 +128,17 @@ func CleanEmail(s string) (address, key, fault string) {
 	return local + "@" + strings.ToLower(domain), fold(local) + "@" + ascii, ""
 }
 
+// oneSpelling is an address as it reads whoever wrote it down: two accounts that invite one person in
+// letters of their own cannot see each other's by it.
+func oneSpelling(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	domain, err := idna.ToUnicode(address[at+1:])
+	if err != nil {
+		domain = address[at+1:]
+	}
+	return fold(address[:at+1]) + domain
+}
+
 // SplitEmails takes a typed or pasted list apart: by commas, semicolons and white space, with display
 // names around angle brackets left out.
 func SplitEmails(s string) []string {

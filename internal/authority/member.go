@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,14 +30,23 @@ func (a *Authority) Members(ctx context.Context, by Actor, account int64) ([]api
 	for _, r := range rows {
 		out = append(out, memberOf(store.MemberRow(r)))
 	}
+	slices.SortStableFunc(out, func(x, y api.Member) int { return strings.Compare(fold(x.Name), fold(y.Name)) })
 	return out, nil
 }
 
+// memberOf is a member as the account may see them. Until they accept, the account knows the address that
+// it invited and nothing else: the name, and whether the person is disabled, are other accounts' to know
+// (SECURITY.md, class 41a).
 func memberOf(r store.MemberRow) api.Member {
-	return api.Member{
+	m := api.Member{
 		Person: r.Person, Name: r.Name, Email: r.Email, Role: api.Role(r.Role), AllowSensitive: r.AllowSensitive == 1,
 		Invited: when(r.InvitedAt), Joined: whenever(r.JoinedAt), Disabled: r.DisabledAt != nil,
 	}
+	if m.Joined == nil {
+		m.Email = oneSpelling(m.Email)
+		m.Name, m.Disabled = firstRunes(m.Email, MaxName), false
+	}
+	return m
 }
 
 func validRole(r api.Role) bool {
@@ -77,7 +87,7 @@ func (a *Authority) InviteMember(ctx context.Context, by Actor, account int64, i
 			Account: account, Person: person, Role: string(in.Role), AllowSensitive: bit(in.AllowSensitive), InvitedAt: a.now().UnixMicro(),
 		})
 		if a.db.Conflict(err) {
-			return api.Conflict("This address is a member of the account already, or invited.")
+			return memberAlready()
 		} else if err != nil {
 			return fmt.Errorf("adding a member: %w", err)
 		}
@@ -92,7 +102,7 @@ func (a *Authority) InviteMember(ctx context.Context, by Actor, account int64, i
 		return api.Member{}, err
 	}
 	m, err := a.member(ctx, account, person)
-	m.Name = name // not the name under which another account may know them
+	m.Name, m.Email = name, email // as they were written here
 	return m, err
 }
 
@@ -113,16 +123,23 @@ func (a *Authority) Reinvite(ctx context.Context, by Actor, account int64, perso
 		if err := a.sendInvitation(ctx, tx, by, account, acct.Name, person, m.Email, m.Name); err != nil {
 			return err
 		}
-		tx.Record(a.event(by, audit.InviteMember, account, personSubject(person, m.Email), audit.Detail{Field: "invitation", After: "sent again"}), nil)
+		tx.Record(a.event(by, audit.InviteMember, account, personSubject(person, memberOf(m).Email), audit.Detail{Field: "invitation", After: "sent again"}), nil)
 		return nil
 	})
 	return err
+}
+
+func memberAlready() error {
+	return api.Conflict("This address is a member of the account already, or invited, or cannot be one.")
 }
 
 // personFor finds the person of an address, or makes one without a password.
 func (a *Authority) personFor(ctx context.Context, tx *store.Tx, email, key, name string) (string, error) {
 	known, err := tx.PersonByEmail(ctx, key)
 	if known, err = store.One(known, err); err == nil {
+		if known.Operator == 1 { // an operator belongs to no account, and who is one is not for accounts to know
+			return "", memberAlready()
+		}
 		return known.ID, nil
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return "", fmt.Errorf("looking an address up: %w", err)
@@ -192,7 +209,7 @@ func (a *Authority) EditMember(ctx context.Context, by Actor, account int64, per
 		if _, err := tx.EditMember(ctx, store.EditMemberParams{Account: account, Person: person, Role: string(role), AllowSensitive: bit(sensitive)}); err != nil {
 			return fmt.Errorf("editing a member: %w", err)
 		}
-		tx.Record(a.event(by, action, account, personSubject(person, m.Email), changed(
+		tx.Record(a.event(by, action, account, personSubject(person, memberOf(m).Email), changed(
 			audit.Detail{Field: "role", Before: api.Role(m.Role).Words(), After: role.Words()},
 			audit.Detail{Field: "may give sensitive scopes", Before: yesNo(m.AllowSensitive == 1), After: yesNo(sensitive)},
 		)...), nil)
@@ -242,7 +259,7 @@ func (a *Authority) RemoveMember(ctx context.Context, by Actor, account int64, p
 		if _, err := tx.RemoveMember(ctx, store.RemoveMemberParams{Account: account, Person: person}); err != nil {
 			return fmt.Errorf("removing a member: %w", err)
 		}
-		tx.Record(a.event(by, audit.RemoveMember, account, personSubject(person, m.Email), audit.Detail{Field: "role", Before: api.Role(m.Role).Words()}), nil)
+		tx.Record(a.event(by, audit.RemoveMember, account, personSubject(person, memberOf(m).Email), audit.Detail{Field: "role", Before: api.Role(m.Role).Words()}), nil)
 		return nil
 	})
 	return err
