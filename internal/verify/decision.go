@@ -35,6 +35,7 @@ type Decision struct {
 	verdict     decide.Verdict
 	caller      decide.Caller
 	ends        api.Micros // when the token ended, on [api.CodeTokenExpired]
+	warm        uint8      // the sum of loads that were begun early; it says nothing
 	detail      string     // a door's own words, in place of those that belong to the code
 }
 

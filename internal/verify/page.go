@@ -61,6 +61,9 @@ const (
 	pageLoad = 24 // average number of grants a page at which the directory doubles
 )
 
+// For finding an octet among eight at once.
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
 // Head and entry share one allocation, so their sizes must agree.
 var _ [unsafe.Sizeof(entry{})]byte = [unsafe.Sizeof(pageHead{})]byte{}
 
@@ -69,12 +72,34 @@ type page struct{ first *entry }
 func (p page) head() *pageHead  { return (*pageHead)(unsafe.Pointer(p.first)) }
 func (p page) entries() []entry { return unsafe.Slice(p.first, 1+int(p.head().n))[1:] }
 
-// touch begins to load the head into the cache, long before find reads it.
-func (p page) touch() uint8 {
+// A cold look-up misses the cache twice: for the head, and then for the entry. Both loads are begun early,
+// while the route is found and the secret hashed. Go has no prefetch, so warmHead and warmEntry are plain
+// loads; their sum must be kept, or the compiler would leave them out.
+
+func (p page) warmHead() uint8 {
 	if p.first == nil {
 		return 0
 	}
 	return p.head().n
+}
+
+// warmEntry loads both ends of the entry that find will most likely look at.
+func (p page) warmEntry(hash uint64) uint8 {
+	if p.first == nil {
+		return 0
+	}
+	head := p.head()
+	want := uint64(tag(hash)) * ones
+	for i := 0; i < int(head.n); i += 8 {
+		word := binary.LittleEndian.Uint64(head.tags[i:i+8:i+8]) ^ want
+		if hits := (word - ones) &^ word & tops; hits != 0 {
+			if at := i + bits.TrailingZeros64(hits)/8; at < int(head.n) {
+				e := &p.entries()[at]
+				return e.sid[0] + uint8(e.expires)
+			}
+		}
+	}
+	return 0
 }
 
 func newPage(entries []entry, seed *hashSeed) page {
@@ -94,7 +119,6 @@ func (p page) find(sid *token.SID, hash uint64) *entry {
 	if p.first == nil {
 		return nil
 	}
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	head := p.head()
 	want := uint64(tag(hash)) * ones
 	for i := 0; i < int(head.n); i += 8 {

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,26 +23,77 @@ const (
 	lastReport  = 2 * time.Second // how long the last report may take when the verifier stops
 )
 
-// use is the calls of one token since the last report.
+// use is the calls of one token since the last report: 72 octets and no pointer.
 type use struct {
-	sid      token.SID
-	agentLen uint8
-	agent    [maxAgent]byte
-	addr     [16]byte
-	is4      bool
-	hasAddr  bool
-	at       api.Micros
-	calls    uint32
-	refused  uint32
+	sid     token.SID
+	agent   uint16 // in usageShard.agents
+	addr    [16]byte
+	is4     bool
+	hasAddr bool
+	at      api.Micros
+	calls   uint32
+	refused uint32
+	hash    uint64
 }
 
 // usageShard counts under a lock that is held for a hundred nanoseconds and never waited for: a request
 // that finds it taken goes to the next one, since a report sums over all of them.
 type usageShard struct {
-	mu    sync.Mutex
-	index map[token.SID]int32
-	uses  []use
-	_     [64]byte // keeps locks of neighbours off one cache line
+	mu     sync.Mutex
+	index  []uint16          // open addressing over the hash: place in uses, plus one
+	uses   []use             // at most shardTokens
+	agents []string          // as reported; agents[0] is ""
+	known  map[string]uint16 // agent as sent, cut → place in agents
+	_      [64]byte          // keeps locks of neighbours off one cache line
+}
+
+const (
+	indexSize   = 2 * shardTokens // half full at most
+	shardAgents = 1 << 10         // agents that one shard tells apart between two reports; the rest are ""
+)
+
+func (s *usageShard) clear() {
+	clear(s.index)
+	s.uses = s.uses[:0]
+	s.agents = append(s.agents[:0], "")
+	clear(s.known)
+}
+
+func (s *usageShard) begin() {
+	s.index, s.known = make([]uint16, indexSize), make(map[string]uint16)
+	s.clear()
+}
+
+// of is the use of a SID, made if there is room; nil if not.
+func (s *usageShard) of(sid *token.SID, hash uint64) *use {
+	at := hash >> 32 % indexSize
+	for ; s.index[at] != 0; at = (at + 1) % indexSize {
+		if one := &s.uses[s.index[at]-1]; one.hash == hash && one.sid == *sid {
+			return one
+		}
+	}
+	if len(s.uses) >= shardTokens {
+		return nil
+	}
+	s.uses = append(s.uses, use{sid: *sid, hash: hash})
+	s.index[at] = uint16(len(s.uses))
+	return &s.uses[len(s.uses)-1]
+}
+
+// agentOf is the place of an agent. A new one is copied, without controls: what the request holds must not
+// be kept alive, nor be a command in somebody's terminal (SECURITY.md, class 38e).
+func (s *usageShard) agentOf(agent string) uint16 {
+	if agent == "" {
+		return 0
+	}
+	agent = agent[:min(len(agent), 2*maxAgent)]
+	at, known := s.known[agent]
+	if !known && len(s.agents) < shardAgents {
+		at = uint16(len(s.agents))
+		s.agents = append(s.agents, printable(agent))
+		s.known[strings.Clone(agent)] = at
+	}
+	return at
 }
 
 // usage collects what is reported: which token was used when, from where, by what, how often.
@@ -63,8 +115,8 @@ func newUsage(start time.Time) *usage {
 		next: start.UnixMicro(),
 	}
 	for i := range u.shards {
-		u.shards[i].index = make(map[token.SID]int32)
-		u.spare[i].index = make(map[token.SID]int32)
+		u.shards[i].begin()
+		u.spare[i].begin()
 	}
 	return u
 }
@@ -76,7 +128,7 @@ func (u *usage) record(sid *token.SID, hash uint64, at api.Micros, allowed bool,
 		if !s.mu.TryLock() {
 			continue
 		}
-		counted := s.record(sid, at, allowed, client, agent)
+		counted := s.record(sid, hash, at, allowed, client, agent)
 		s.mu.Unlock()
 		if counted {
 			return
@@ -85,52 +137,42 @@ func (u *usage) record(sid *token.SID, hash uint64, at api.Micros, allowed bool,
 	u.dropped.Add(1)
 }
 
-func (s *usageShard) record(sid *token.SID, at api.Micros, allowed bool, client netip.Addr, agent string) bool {
-	i, known := s.index[*sid]
-	if !known {
-		if len(s.uses) >= shardTokens {
-			return false
-		}
-		i = int32(len(s.uses))
-		s.index[*sid] = i
-		s.uses = append(s.uses, use{sid: *sid})
+func (s *usageShard) record(sid *token.SID, hash uint64, at api.Micros, allowed bool, client netip.Addr, agent string) bool {
+	one := s.of(sid, hash)
+	if one == nil {
+		return false
 	}
-	one := &s.uses[i]
 	if !allowed {
 		one.refused++
 		return true
 	}
 	one.calls++
-	one.at = at
+	one.at, one.agent = at, s.agentOf(agent)
 	one.hasAddr, one.is4 = client.IsValid(), client.Is4()
 	if one.hasAddr {
 		one.addr = client.As16()
 	}
-	if string(one.agent[:one.agentLen]) != agent { // a token mostly has one agent
-		one.agentLen = printable(&one.agent, agent)
-	}
 	return true
 }
 
-// printable copies an agent without controls, which would be a line of a log or a terminal's command
-// (SECURITY.md, class 38e), and cuts it at a character.
-func printable(into *[maxAgent]byte, agent string) (n uint8) {
-	end := 0
+// printable is an agent without controls, of at most maxAgent octets, cut at a character.
+func printable(agent string) string {
+	var out strings.Builder
 	for _, r := range agent {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\ufffd' {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == utf8.RuneError {
 			continue
 		}
-		if end+utf8.RuneLen(r) > maxAgent {
+		if out.Len()+utf8.RuneLen(r) > maxAgent {
 			break
 		}
-		end += utf8.EncodeRune(into[end:], r)
+		out.WriteRune(r)
 	}
-	return uint8(end)
+	return out.String()
 }
 
-func (one *use) report() api.Usage {
+func (one *use) report(agents []string) api.Usage {
 	out := api.Usage{
-		SID: one.sid.String(), At: one.at, Agent: string(one.agent[:one.agentLen]),
+		SID: one.sid.String(), At: one.at, Agent: agents[one.agent],
 		Calls: int64(one.calls), Refused: int64(one.refused),
 	}
 	if one.hasAddr {
@@ -152,19 +194,20 @@ func (u *usage) collect(node string) {
 		s.mu.Lock()
 		s.index, spare.index = spare.index, s.index
 		s.uses, spare.uses = spare.uses, s.uses
+		s.agents, spare.agents = spare.agents, s.agents
+		s.known, spare.known = spare.known, s.known
 		s.mu.Unlock()
 		for j := range spare.uses {
 			one := &spare.uses[j]
 			at, seen := sum[one.sid]
 			if !seen {
 				sum[one.sid] = len(uses)
-				uses = append(uses, one.report())
+				uses = append(uses, one.report(spare.agents))
 				continue
 			}
-			merge(&uses[at], one.report())
+			merge(&uses[at], one.report(spare.agents))
 		}
-		clear(spare.index)
-		spare.uses = spare.uses[:0]
+		spare.clear()
 	}
 	for len(uses) > 0 {
 		n := min(len(uses), maxUses)

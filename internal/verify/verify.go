@@ -130,7 +130,7 @@ func (v *Verifier) judge(r *Request, d *Decision) {
 	presented, form := readCredential(&buffer, v.prefix, r.Header, r.Target)
 	hash := view.dir.seed.of(&presented.SID)
 	page := view.dir.page(hash)
-	page.touch()
+	d.warm = page.warmHead()
 
 	if !v.route(table, r, d, now, form) {
 		return
@@ -139,8 +139,9 @@ func (v *Verifier) judge(r *Request, d *Decision) {
 		v.public(table, d, now)
 		return
 	}
-	e := page.find(&presented.SID, hash)
+	d.warm += page.warmEntry(hash)
 	digest := presented.Digest()
+	e := page.find(&presented.SID, hash)
 	if form != "" {
 		digest = token.DigestOf(noSecret) // so that a bad checksum takes as long as a wrong secret
 	}
