@@ -41,12 +41,13 @@ type config struct {
 type listenConfig struct {
 	People     string `yaml:"people" doc:"Console and management API." default:":8080"`
 	Doors      string `yaml:"doors" doc:"Forward-auth." default:":8081"`
+	Envoy      string `yaml:"envoy" doc:"Envoy's external authorization, over gRPC." default:":8082"`
 	Gateway    string `yaml:"gateway" doc:"Gateway; it listens only when gateway.upstreams is set." default:":8083"`
 	Operations string `yaml:"operations" doc:"Health, readiness, metrics, pprof." default:"127.0.0.1:8089"`
 }
 
 type proxyConfig struct {
-	Doors   []string `yaml:"doors" doc:"Addresses or networks of proxies that may ask at /authorize; empty: loopback only."`
+	Doors   []string `yaml:"doors" doc:"Addresses or networks of proxies that may ask at /authorize, and over gRPC; empty: loopback only."`
 	Clients []string `yaml:"clients" doc:"Addresses or networks of proxies in front of the console and the gateway that may say who the client is; empty: none."`
 }
 
@@ -78,7 +79,7 @@ type logConfig struct {
 func defaultConfig() config {
 	return config{
 		Database: "sqlite:counterfoil.db", KeyFile: "counterfoil.key", Prefix: "cfoil",
-		Listen:   listenConfig{People: ":8080", Doors: ":8081", Gateway: ":8083", Operations: "127.0.0.1:8089"},
+		Listen:   listenConfig{People: ":8080", Doors: ":8081", Envoy: ":8082", Gateway: ":8083", Operations: "127.0.0.1:8089"},
 		Mail:     mailConfig{From: "counterfoil@localhost", TLS: "starttls"},
 		Expiry:   expiryConfig{Default: 365},
 		Gateway:  gatewayConfig{MaxBody: 32 << 20},
@@ -159,7 +160,7 @@ func (c config) checkListen(bad complaint) {
 		gateway = ":0" // it does not listen
 	}
 	for _, l := range []struct{ key, address string }{
-		{"listen.people", c.Listen.People}, {"listen.doors", c.Listen.Doors},
+		{"listen.people", c.Listen.People}, {"listen.doors", c.Listen.Doors}, {"listen.envoy", c.Listen.Envoy},
 		{"listen.gateway", gateway}, {"listen.operations", c.Listen.Operations},
 	} {
 		if !isAddress(l.address) {

@@ -27,7 +27,7 @@ import (
 type demoFile struct {
 	Console         string      `json:"console"`
 	Doors           string      `json:"doors"`
-	Envoy           string      `json:"envoy"` // "" until that door is built
+	Envoy           string      `json:"envoy"`
 	Gateway         string      `json:"gateway"`
 	Ops             string      `json:"ops"`
 	Upstream        string      `json:"upstream"`
@@ -53,16 +53,16 @@ type demoToken struct {
 func demoCommand() *cobra.Command {
 	c := local("demo", "Try it: sample accounts and tokens, and the sample API behind the gateway", cobra.NoArgs, demo)
 	c.Flags().String("data", "demo-data", "folder for everything; a second start goes on with it")
-	c.Flags().Int("port-base", 8080, "people N, doors N+1, gateway N+3, sample API N+4, operations N+9")
+	c.Flags().Int("port-base", 8080, "people N, doors N+1, Envoy N+2, gateway N+3, sample API N+4, operations N+9")
 	return c
 }
 
 // ports of the demo, all on loopback.
-type demoPorts struct{ people, doors, gateway, upstream, operations string }
+type demoPorts struct{ people, doors, envoy, gateway, upstream, operations string }
 
 func portsFrom(base int) demoPorts {
 	at := func(offset int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+offset)) }
-	return demoPorts{people: at(0), doors: at(1), gateway: at(3), upstream: at(4), operations: at(9)}
+	return demoPorts{people: at(0), doors: at(1), envoy: at(2), gateway: at(3), upstream: at(4), operations: at(9)}
 }
 
 func demo(c *cobra.Command, _ []string) error {
@@ -135,7 +135,7 @@ func (d *demoRun) run(ctx context.Context, out io.Writer) error {
 
 // prepare takes the ports, so that one in use is known before anything is made, and makes the sample data.
 func (d *demoRun) prepare(ctx context.Context) error {
-	err := d.node.listen()
+	err := d.node.openAll()
 	if err == nil {
 		err = d.upstream()
 	}
@@ -217,7 +217,7 @@ func (d *demoRun) config() config {
 	c.BaseURL = "http://" + d.ports.people
 	c.Database, c.KeyFile = "sqlite:"+d.path("counterfoil.db"), d.path("counterfoil.key")
 	c.Mail.Folder = d.path("mail")
-	c.Listen = listenConfig{People: d.ports.people, Doors: d.ports.doors, Gateway: d.ports.gateway, Operations: d.ports.operations}
+	c.Listen = listenConfig{People: d.ports.people, Doors: d.ports.doors, Envoy: d.ports.envoy, Gateway: d.ports.gateway, Operations: d.ports.operations}
 	c.Gateway.Upstreams, c.Gateway.URL = []string{d.ports.upstream}, "http://"+d.ports.gateway
 	c.Log.Format = "text"
 	return c

@@ -270,7 +270,7 @@ func (d *demoRun) addresses(ctx context.Context) error {
 		*into = "http://" + d.ports.people + "/sign-in/link?key=" + url.QueryEscape(secret)
 	}
 	f := &d.file
-	f.Console, f.Doors, f.Gateway = "http://"+d.ports.people, "http://"+d.ports.doors, "http://"+d.ports.gateway
+	f.Console, f.Doors, f.Envoy, f.Gateway = "http://"+d.ports.people, "http://"+d.ports.doors, "http://"+d.ports.envoy, "http://"+d.ports.gateway
 	f.Ops, f.Upstream = "http://"+d.ports.operations, "http://"+d.ports.upstream
 	i := slices.IndexFunc(f.Tokens, func(t demoToken) bool { return t.Name == tokenCurrent })
 	if i < 0 {

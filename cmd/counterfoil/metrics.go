@@ -12,29 +12,29 @@ import (
 	"counterfoil.dev/counterfoil/internal/ops"
 )
 
-// operations is the listener of who runs this: alive, ready, metrics, profiles.
-func (n *node) operations() (http.Handler, error) {
+// operations is the listener of who runs this: alive, ready, metrics, profiles. What must hold besides the
+// verifier comes in more.
+func (k *verifierNode) operations(more ...ops.Check) (http.Handler, error) {
 	metrics := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ops.VerifierMetrics(n.verifierFacts),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ops.VerifierMetrics(k.verifierFacts),
 	} {
 		if err := metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("setting up metrics: %w", err)
 		}
 	}
-	return ops.New(ops.Config{Metrics: metrics, Checks: []ops.Check{
-		{Name: "database", Run: n.db.Ping},
-		{Name: "verifier", Run: func(context.Context) error {
-			if !n.verifier.Ready() {
+	return ops.New(ops.Config{Metrics: metrics, Checks: append(more, ops.Check{
+		Name: "verifier", Run: func(context.Context) error {
+			if !k.verifier.Ready() {
 				return errors.New("has not heard the authority for too long, and refuses")
 			}
 			return nil
-		}},
-	}})
+		},
+	})})
 }
 
-func (n *node) verifierFacts() ops.Verifier {
-	s := n.verifier.Status()
+func (k *verifierNode) verifierFacts() ops.Verifier {
+	s := k.verifier.Status()
 	v := ops.Verifier{
 		Ready: s.Ready, Position: int64(s.Seq), Deaf: s.Deaf, Grants: s.Grants, Aside: s.Aside,
 		Dropped: s.Dropped, AskFailed: s.AskFailed, Unread: s.Unread, Decisions: make(map[string]int64, len(s.Decisions)),

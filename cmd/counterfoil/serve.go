@@ -33,7 +33,7 @@ func serve(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if err := n.listen(); err != nil {
+	if err := n.openAll(); err != nil {
 		return errors.Join(err, n.db.Close())
 	}
 	if err := greet(ctx, n, c.OutOrStdout()); err != nil {
@@ -85,7 +85,7 @@ func folderConfig(data string) (config, error) {
 	conf.Database = "sqlite:" + filepath.Join(data, "counterfoil.db")
 	conf.KeyFile = filepath.Join(data, "counterfoil.key")
 	conf.Mail.Folder = filepath.Join(data, "mail")
-	conf.Listen.People, conf.Listen.Doors, conf.Listen.Gateway = "127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8083"
+	conf.Listen.People, conf.Listen.Doors, conf.Listen.Envoy, conf.Listen.Gateway = "127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"
 	conf.Log.Format = "text"
 	return conf, conf.check().err(nil)
 }

@@ -17,10 +17,9 @@ import (
 	"counterfoil.dev/counterfoil/docs"
 	"counterfoil.dev/counterfoil/internal/authority"
 	"counterfoil.dev/counterfoil/internal/console"
-	"counterfoil.dev/counterfoil/internal/doors"
-	"counterfoil.dev/counterfoil/internal/gateway"
 	"counterfoil.dev/counterfoil/internal/httpx"
 	"counterfoil.dev/counterfoil/internal/notice"
+	"counterfoil.dev/counterfoil/internal/ops"
 	"counterfoil.dev/counterfoil/internal/rest"
 	"counterfoil.dev/counterfoil/internal/seal"
 	peoples "counterfoil.dev/counterfoil/internal/session"
@@ -31,31 +30,19 @@ import (
 
 // node is one running installation: the control plane, a verifier beside it, and their listeners.
 type node struct {
-	config    config
-	log       *slog.Logger
+	verifierNode
 	db        *store.DB
 	authority *authority.Authority
 	people    *peoples.People
-	verifier  *verify.Verifier
 	mailer    *notice.Mailer
-	listeners []listening
 }
-
-type listening struct {
-	name     string
-	listener net.Listener
-	server   *http.Server
-}
-
-// drainTime is how long requests under way may go on after a stop was asked for.
-const drainTime = 10 * time.Second
 
 // nodeName is this process's verifier to its own authority.
 const nodeName = "serve"
 
 // openNode opens the database and builds everything, listening on nothing yet.
 func openNode(ctx context.Context, c config, log *slog.Logger) (_ *node, err error) {
-	n := &node{config: c, log: log}
+	n := &node{verifierNode: verifierNode{config: c, log: log}}
 	defer func() {
 		if err != nil && n.db != nil {
 			err = errors.Join(err, n.db.Close())
@@ -120,8 +107,8 @@ func mailSender(c mailConfig) (notice.Sender, error) {
 	return notice.NewSMTP(s)
 }
 
-// listen opens every listener, so that an address in use is known before anything is served.
-func (n *node) listen() error {
+// openAll opens every listener, so that an address in use is known before anything is served.
+func (n *node) openAll() error {
 	clients, err := httpx.ParseProxies(n.config.Proxies.Clients)
 	if err != nil {
 		return fmt.Errorf("proxies.clients: %w", err)
@@ -135,13 +122,10 @@ func (n *node) listen() error {
 	}), httpx.Limits{}); err != nil {
 		return err
 	}
-	if err := n.openDoors(); err != nil {
+	if err := n.openCheck(clients); err != nil {
 		return err
 	}
-	if err := n.openGateway(clients); err != nil {
-		return err
-	}
-	operations, err := n.operations()
+	operations, err := n.operations(ops.Check{Name: "database", Run: n.db.Ping})
 	if err != nil {
 		return err
 	}
@@ -168,53 +152,6 @@ func (n *node) peopleHandler() (http.Handler, error) {
 	}), nil
 }
 
-func (n *node) openDoors() error {
-	var proxies httpx.Proxies
-	if len(n.config.Proxies.Doors) > 0 {
-		var err error
-		if proxies, err = httpx.ParseProxies(n.config.Proxies.Doors); err != nil {
-			return fmt.Errorf("proxies.doors: %w", err)
-		}
-	}
-	handler, err := doors.New(doors.Config{Verifier: n.verifier, Proxies: proxies})
-	if err != nil {
-		return err
-	}
-	return n.open("doors", n.config.Listen.Doors, handler, httpx.Limits{})
-}
-
-func (n *node) openGateway(clients httpx.Proxies) error {
-	if len(n.config.Gateway.Upstreams) == 0 {
-		return nil
-	}
-	handler, err := gateway.New(gateway.Config{
-		Verifier: n.verifier, Upstreams: n.config.Gateway.Upstreams, Proxies: clients, MaxBody: n.config.Gateway.MaxBody, Log: n.log,
-	})
-	if err != nil {
-		return err
-	}
-	// Bodies stream for as long as they move: the gateway bounds them itself.
-	return n.open("gateway", n.config.Listen.Gateway, handler, httpx.Limits{Read: -1, Write: -1})
-}
-
-func (n *node) open(name, address string, handler http.Handler, limits httpx.Limits) error {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return errors.Join(fmt.Errorf("listening for %s: %w", name, err), n.closeListeners())
-	}
-	n.listeners = append(n.listeners, listening{name, l, httpx.NewServer(handler, limits, n.log)})
-	return nil
-}
-
-func (n *node) closeListeners() error {
-	var errs []error
-	for _, l := range n.listeners {
-		errs = append(errs, l.listener.Close())
-	}
-	n.listeners = nil
-	return errors.Join(errs...)
-}
-
 // run serves until ctx ends, then drains. The control plane outlives its listeners, so that what is
 // under way can be finished.
 func (n *node) run(ctx context.Context) error {
@@ -226,45 +163,9 @@ func (n *node) run(ctx context.Context) error {
 	background.Go(func() error { return ended(n.verifier.Run(work)) })
 	background.Go(func() error { return ended(n.mailer.Run(work)) })
 
-	n.awaitVerifier(ctx, work)
-	serving, serveCtx := errgroup.WithContext(ctx)
-	stop := context.AfterFunc(work, func() { // one part of the background failed: nothing is served without it
-		for _, l := range n.listeners {
-			l.server.Close()
-		}
-	})
-	defer stop()
-	for _, l := range n.listeners {
-		n.log.Info("listening", "for", l.name, "address", l.listener.Addr().String())
-		serving.Go(func() error { return httpx.Serve(serveCtx, l.server, l.listener, drainTime) })
-	}
-	err := serving.Wait()
-	stop()
+	err := n.serve(ctx, work)
 	stopWork()
 	return errors.Join(err, background.Wait(), n.db.Close())
-}
-
-// snapshotWait is how long nothing is served while the verifier reads its first snapshot.
-const snapshotWait = 10 * time.Second
-
-// awaitVerifier holds callers back while the verifier knows nothing yet, so that a restart costs them a
-// wait and no refusal. When it takes too long, the desk is served all the same: a catalogue that cannot
-// be read is put right there, and the verifier refuses by itself until then.
-func (n *node) awaitVerifier(ctx, work context.Context) {
-	limit, cancel := context.WithTimeout(ctx, snapshotWait)
-	defer cancel()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for !n.verifier.Ready() {
-		select {
-		case <-look.C:
-		case <-work.Done():
-			return
-		case <-limit.Done():
-			n.log.Warn("serving, although the verifier is not ready")
-			return
-		}
-	}
 }
 
 // ended takes the end that was asked for as no fault.

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"counterfoil.dev/counterfoil/internal/doors"
+	"counterfoil.dev/counterfoil/internal/extauthz"
+	"counterfoil.dev/counterfoil/internal/gateway"
+	"counterfoil.dev/counterfoil/internal/httpx"
+	"counterfoil.dev/counterfoil/internal/verify"
+)
+
+// verifierNode is the half of a program that decides: a verifier, and the listeners at which it is asked. serve
+// has one beside its desk; gateway and verifier are nothing else.
+type verifierNode struct {
+	config    config
+	log       *slog.Logger
+	verifier  *verify.Verifier
+	listeners []listening
+}
+
+// listening is one open listener. serve answers on it until the context ends, and then lets what is under
+// way finish; cut ends it at once.
+type listening struct {
+	name     string
+	listener net.Listener
+	serve    func(context.Context) error
+	cut      func() error
+}
+
+// drainTime is how long requests under way may go on after a stop was asked for.
+const drainTime = 10 * time.Second
+
+// openCheck opens the listeners of everything that asks the verifier.
+func (k *verifierNode) openCheck(clients httpx.Proxies) error {
+	if err := k.openDoors(); err != nil {
+		return err
+	}
+	if err := k.openEnvoy(); err != nil {
+		return err
+	}
+	return k.openGateway(clients)
+}
+
+// askers are the proxies that may ask at a door. Nil means those of this machine.
+func (k *verifierNode) askers() (httpx.Proxies, error) {
+	if len(k.config.Proxies.Doors) == 0 {
+		return nil, nil
+	}
+	proxies, err := httpx.ParseProxies(k.config.Proxies.Doors)
+	if err != nil {
+		return nil, fmt.Errorf("proxies.doors: %w", err)
+	}
+	return proxies, nil
+}
+
+func (k *verifierNode) openDoors() error {
+	proxies, err := k.askers()
+	if err != nil {
+		return err
+	}
+	handler, err := doors.New(doors.Config{Verifier: k.verifier, Proxies: proxies})
+	if err != nil {
+		return err
+	}
+	return k.open("doors", k.config.Listen.Doors, handler, httpx.Limits{})
+}
+
+func (k *verifierNode) openEnvoy() error {
+	proxies, err := k.askers()
+	if err != nil {
+		return err
+	}
+	door, err := extauthz.New(extauthz.Config{Verifier: k.verifier, Peers: []netip.Prefix(proxies), Log: k.log})
+	if err != nil {
+		return err
+	}
+	l, err := k.listen("Envoy", k.config.Listen.Envoy)
+	if err != nil {
+		return err
+	}
+	k.listeners = append(k.listeners, listening{
+		name: "Envoy", listener: l, cut: l.Close,
+		serve: func(ctx context.Context) error { return door.Serve(ctx, l, drainTime) },
+	})
+	return nil
+}
+
+func (k *verifierNode) openGateway(clients httpx.Proxies) error {
+	if len(k.config.Gateway.Upstreams) == 0 {
+		return nil
+	}
+	handler, err := gateway.New(gateway.Config{
+		Verifier: k.verifier, Upstreams: k.config.Gateway.Upstreams, Proxies: clients, MaxBody: k.config.Gateway.MaxBody, Log: k.log,
+	})
+	if err != nil {
+		return err
+	}
+	// Bodies stream for as long as they move: the gateway bounds them itself.
+	return k.open("gateway", k.config.Listen.Gateway, handler, httpx.Limits{Read: -1, Write: -1})
+}
+
+func (k *verifierNode) listen(name, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listening for %s: %w", name, err), k.closeListeners())
+	}
+	return l, nil
+}
+
+func (k *verifierNode) open(name, address string, handler http.Handler, limits httpx.Limits) error {
+	l, err := k.listen(name, address)
+	if err != nil {
+		return err
+	}
+	server := httpx.NewServer(handler, limits, k.log)
+	k.listeners = append(k.listeners, listening{
+		name: name, listener: l, cut: server.Close,
+		serve: func(ctx context.Context) error { return httpx.Serve(ctx, server, l, drainTime) },
+	})
+	return nil
+}
+
+func (k *verifierNode) closeListeners() error {
+	var errs []error
+	for _, l := range k.listeners {
+		errs = append(errs, l.listener.Close())
+	}
+	k.listeners = nil
+	return errors.Join(errs...)
+}
+
+// serve answers on all listeners until ctx ends, or until work does: then one part of the background has
+// failed, and nothing is served without it.
+func (k *verifierNode) serve(ctx, work context.Context) error {
+	k.awaitVerifier(ctx, work)
+	serving, serveCtx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(work, func() {
+		for _, l := range k.listeners {
+			if err := l.cut(); err != nil {
+				k.log.Warn("a listener did not close", "for", l.name, "err", err)
+			}
+		}
+	})
+	defer stop()
+	for _, l := range k.listeners {
+		k.log.Info("listening", "for", l.name, "address", l.listener.Addr().String())
+		serving.Go(func() error { return l.serve(serveCtx) })
+	}
+	return serving.Wait()
+}
+
+// snapshotWait is how long nothing is served while the verifier reads its first snapshot.
+const snapshotWait = 10 * time.Second
+
+// awaitVerifier holds callers back while the verifier knows nothing yet, so that a restart costs them a
+// wait and no refusal. When it takes too long, the desk is served all the same: a catalogue that cannot
+// be read is put right there, and the verifier refuses by itself until then.
+func (k *verifierNode) awaitVerifier(ctx, work context.Context) {
+	limit, cancel := context.WithTimeout(ctx, snapshotWait)
+	defer cancel()
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for !k.verifier.Ready() {
+		select {
+		case <-look.C:
+		case <-work.Done():
+			return
+		case <-limit.Done():
+			k.log.Warn("serving, although the verifier is not ready")
+			return
+		}
+	}
+}
