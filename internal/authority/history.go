@@ -20,7 +20,10 @@ import (
 type HistoryQuery struct {
 	Action  audit.Action
 	Subject string // SID, person id or account id
+	Person  string // id of who acted
+	Words   string // part of the event as it is kept, as it is spelled: a name, an address
 	Since   time.Time
+	Until   time.Time // zero: until now
 	Cursor  string
 	Limit   int  // 1 to 200; 0 means 50
 	All     bool // an operator's view of every account
@@ -70,13 +73,23 @@ func (a *Authority) maySeeHistory(by Actor, account int64, q HistoryQuery) error
 }
 
 func (a *Authority) historyRows(ctx context.Context, account int64, q HistoryQuery, before, n int64) ([]audit.Event, error) {
-	var since int64
+	var since, until int64
+	var words string
+	if q.Words != "" { // as the encoding of the event spells them
+		text := jsonText(q.Words)
+		words = text[1 : len(text)-1]
+	}
 	if !q.Since.IsZero() {
 		since = q.Since.UnixMicro()
 	}
+	if !q.Until.IsZero() {
+		until = q.Until.UnixMicro()
+	}
 	var bodies []string
 	if q.All {
-		rows, err := a.db.Read().AllEvents(ctx, store.AllEventsParams{Before: before, Action: string(q.Action), Subject: q.Subject, Since: since, N: n})
+		rows, err := a.db.Read().AllEvents(ctx, store.AllEventsParams{
+			Before: before, Action: string(q.Action), Subject: q.Subject, Person: q.Person, Words: words, Since: since, Until: until, N: n,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("reading the history: %w", err)
 		}
@@ -85,7 +98,7 @@ func (a *Authority) historyRows(ctx context.Context, account int64, q HistoryQue
 		}
 	} else {
 		rows, err := a.db.Read().AccountEvents(ctx, store.AccountEventsParams{
-			Account: account, Before: before, Action: string(q.Action), Subject: q.Subject, Since: since, N: n,
+			Account: account, Before: before, Action: string(q.Action), Subject: q.Subject, Person: q.Person, Words: words, Since: since, Until: until, N: n,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("reading the history: %w", err)

@@ -55,8 +55,10 @@ func change(d api.HistoryPair) string {
 
 // historyQuery reads the filter of a history page.
 func historyQuery(query url.Values) (authority.HistoryQuery, view.HistoryFilter) {
-	q := authority.HistoryQuery{Cursor: query.Get("page"), Limit: pageSize, Subject: strings.TrimSpace(query.Get("q"))}
-	f := view.HistoryFilter{Query: q.Subject, From: query.Get("from")}
+	q := authority.HistoryQuery{
+		Cursor: query.Get("page"), Limit: pageSize, Subject: query.Get("of"), Words: strings.TrimSpace(query.Get("q")), Person: query.Get("who"),
+	}
+	f := view.HistoryFilter{Query: q.Words, From: query.Get("from"), To: query.Get("to")}
 	for _, a := range audit.Actions() {
 		chosen := string(a) == query.Get("what")
 		if chosen {
@@ -68,7 +70,27 @@ func historyQuery(query url.Values) (authority.HistoryQuery, view.HistoryFilter)
 	if t, err := time.Parse(time.DateOnly, f.From); err == nil {
 		q.Since = t
 	}
+	if t, err := time.Parse(time.DateOnly, f.To); err == nil {
+		q.Until = t.AddDate(0, 0, 1)
+	}
 	return q, f
+}
+
+// actors are the people whose acts can be picked: the members, or the operators.
+func (c *Console) actors(v *visit, chosen string) ([]view.Choice, error) {
+	var out []view.Choice
+	if v.account == 0 {
+		people, err := c.authority.Operators(v.r.Context(), v.by)
+		for _, p := range people {
+			out = append(out, view.Choice{Value: p.Person, Label: p.Name, Selected: p.Person == chosen})
+		}
+		return out, err
+	}
+	members, err := c.authority.Members(v.r.Context(), v.by, v.account)
+	for _, m := range members {
+		out = append(out, view.Choice{Value: m.Person, Label: m.Name, Selected: m.Person == chosen})
+	}
+	return out, err
 }
 
 func (c *Console) drawHistory(v *visit, token *view.TokenCard, q authority.HistoryQuery, f view.HistoryFilter) error {
@@ -76,18 +98,24 @@ func (c *Console) drawHistory(v *visit, token *view.TokenCard, q authority.Histo
 	if err != nil {
 		return err
 	}
+	if f.Who, err = c.actors(v, q.Person); err != nil {
+		return err
+	}
 	query := v.r.URL.Query()
 	query.Del("page")
+	query.Del(shownBefore)
+	export := url.Values{}
+	for name, values := range query {
+		export[name] = values
+	}
+	if q.Subject != "" {
+		export.Set("of", q.Subject)
+	}
 	f.Action = v.r.URL.Path
 	p := view.HistoryPage{
 		Frame: v.frame(), Token: token, Events: events(page.Items), Filter: f,
-		CSV: view.PathHistoryCSV + "?" + query.Encode(), JSONL: view.PathHistoryJSONL + "?" + query.Encode(),
-		Pager: pager(v.r.URL, 1, len(page.Items), -1, "", page.Next),
-	}
-	if q.Cursor != "" { // by key: there is a first page, not a number
-		first := *v.r.URL
-		first.RawQuery = query.Encode()
-		p.Pager.Prev = first.String()
+		CSV: view.PathHistoryCSV + "?" + export.Encode(), JSONL: view.PathHistoryJSONL + "?" + export.Encode(),
+		Pager: forward(v.r.URL, len(page.Items), page.Next),
 	}
 	if v.by.Operator && q.Cursor == "" {
 		chain, err := c.authority.VerifyHistory(v.r.Context(), v.by)
@@ -119,7 +147,7 @@ func (c *Console) tokenHistory(v *visit) error {
 		return err
 	}
 	q, f := historyQuery(v.r.URL.Query())
-	q.Subject, f.Query = e.token.SID, ""
+	q.Subject = e.token.SID
 	card := v.card(e.token, e.offer)
 	return c.drawHistory(v, &card, q, f)
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func (c *Console) accounts(v *visit) error {
 		}
 		p.Accounts = append(p.Accounts, row)
 	}
-	p.Pager = pager(v.r.URL, 1, len(page.Items), -1, "", page.Next)
+	p.Pager = forward(v.r.URL, len(page.Items), page.Next)
 	return v.draw(http.StatusOK, view.AccountList(p))
 }
 
@@ -198,7 +199,36 @@ func (c *Console) withheldForm(v *visit, a api.Account) (view.ScopesForm, error)
 		}
 		f.APIs = append(f.APIs, va)
 	}
+	if v.form.Has("go") {
+		pressed(&f, v.form)
+	}
 	return f, nil
+}
+
+// pressed does what a button of the scopes asks when there is no JavaScript, on what the form had ticked.
+// Nothing is saved by it.
+func pressed(f *view.ScopesForm, form url.Values) {
+	act, id, _ := strings.Cut(form.Get("go"), ":")
+	f.Query = strings.TrimSpace(form.Get("q"))
+	for a := range f.APIs {
+		for c := range f.APIs[a].Categories {
+			cat := &f.APIs[a].Categories[c]
+			cat.On = act != "clear" && slices.Contains(form["category"], cat.ID) || act == "all" && cat.ID == id
+			for s := range cat.Scopes {
+				box := &cat.Scopes[s]
+				switch {
+				case act == "clear" || act == "none" && cat.ID == id:
+					box.Ticked = false
+				case act == "read-only":
+					box.Ticked = box.ReadOnly
+					cat.On = cat.On || box.ReadOnly
+				default:
+					box.Ticked = slices.Contains(form["scope"], box.Value) || act == "all" && cat.ID == id
+				}
+				box.Hidden = !found(f.Query, cat.Name, *box)
+			}
+		}
+	}
 }
 
 func mergeCategory(list []view.ScopeCategory, c view.ScopeCategory) []view.ScopeCategory {
@@ -228,6 +258,9 @@ func (c *Console) accountAct(v *visit) error {
 	act, ok := acts[v.r.PathValue("act")]
 	if !ok {
 		return api.NotFound("page")
+	}
+	if press, _, _ := strings.Cut(v.form.Get("go"), ":"); press != "" && press != "save" {
+		return c.drawAccount(v, id, nil) // a button of the scopes, without JavaScript: nothing is saved yet
 	}
 	if err := act(v, id); err != nil {
 		errs, ok := fieldErrors(err, nil)

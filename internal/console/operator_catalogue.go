@@ -294,7 +294,9 @@ func (c *Console) cataloguePublish(v *visit) error {
 	}
 	diff, err := c.authority.PublishCatalogue(v.r.Context(), v.by, api.CatalogUpload{Documents: kept.packed, Confirmed: v.form["public"], Hash: kept.hash})
 	if _, invalid := fieldErrors(err, nil); invalid {
-		return c.again(v, nil)
+		return c.again(v, nil) // the fatal findings are on the page
+	} else if errs, conflict := conflictOr(err, "tokens-h"); conflict {
+		return c.again(v, errs)
 	} else if err != nil {
 		return err
 	}
@@ -313,10 +315,15 @@ func (c *Console) drawPeople(v *visit, email string, errs view.Errors) error {
 	if err != nil {
 		return err
 	}
-	p := view.PeoplePage{Frame: v.frame(), Email: email, Errors: errs, Pager: view.Pager{First: 1, Last: len(people), Total: len(people)}}
+	p := view.PeoplePage{Frame: v.frame(), Query: strings.TrimSpace(v.r.URL.Query().Get("q")), Email: email, Errors: errs}
+	query := strings.ToLower(p.Query)
 	for _, one := range people {
+		if !strings.Contains(strings.ToLower(one.Name+"\n"+one.Email), query) {
+			continue
+		}
 		p.People = append(p.People, view.PersonRow{Person: view.Person{ID: one.Person, Name: one.Name, Email: one.Email}, Operator: true})
 	}
+	p.Pager = view.Pager{First: min(1, len(p.People)), Last: len(p.People), Total: len(p.People)}
 	return v.draw(statusOf(errs), view.People(p))
 }
 

@@ -242,7 +242,7 @@ func (b boxes) form(open []openVersion, marked string, keepable boxes, errs view
 				box := scopeBox(o, s)
 				box.Ticked = slices.Contains(b.Ticked, box.Value)
 				box.Marked = box.Value == marked
-				box.Hidden = !matches(b.Query, c, s, box)
+				box.Hidden = !found(b.Query, c.Name, box)
 				if !s.Allowed && !slices.Contains(keepable.Ticked, box.Value) {
 					box.Refused, box.Ticked = s.Reason, false
 				}
@@ -291,11 +291,12 @@ func labelOf(v api.OfferVersion, scope string) string {
 	return scope
 }
 
-func matches(query string, c api.OfferCategory, s api.OfferScope, box view.ScopeBox) bool {
+// found says whether a search shows a box.
+func found(query, category string, box view.ScopeBox) bool {
 	if query == "" {
 		return true
 	}
-	words := c.Name + "\n" + s.Name + "\n" + s.Label + "\n" + s.Description
+	words := category + "\n" + box.Name + "\n" + box.Label + "\n" + box.Description
 	for _, o := range box.Operations {
 		words += "\n" + o.Method + " " + o.Path
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"counterfoil.dev/counterfoil/api"
@@ -110,6 +111,28 @@ func pager(at *url.URL, first, shown, total int, previous, next string) view.Pag
 	p := view.Pager{First: first, Last: first + shown - 1, Total: total, Prev: link(previous), Next: link(next)}
 	if shown == 0 {
 		p.First, p.Last = 0, 0
+	}
+	return p
+}
+
+// shownBefore is the query field in which a list that is walked forward by key carries how many rows
+// came before. It numbers rows for the reader and decides nothing.
+const shownBefore = "before"
+
+// forward links a list that is walked by key, newest first: on to the next page, and back to the first.
+func forward(at *url.URL, shown int, next string) view.Pager {
+	query := at.Query()
+	before, err := strconv.Atoi(query.Get(shownBefore))
+	if err != nil || before < 0 || query.Get("page") == "" {
+		before = 0
+	}
+	query.Set(shownBefore, strconv.Itoa(before+shown))
+	on := &url.URL{Path: at.Path, RawQuery: query.Encode()}
+	p := pager(on, before+1, shown, -1, "", next)
+	if at.Query().Get("page") != "" {
+		query.Del("page")
+		query.Del(shownBefore)
+		p.Prev = (&url.URL{Path: at.Path, RawQuery: query.Encode()}).String()
 	}
 	return p
 }

@@ -14,8 +14,10 @@ SELECT seq, body FROM event
  WHERE account = $1 AND seq < $2
    AND (CAST($3 AS TEXT) = '' OR action = $3)
    AND (CAST($4 AS TEXT) = '' OR subject = $4)
-   AND at >= $5
- ORDER BY seq DESC LIMIT CAST($6 AS BIGINT)
+   AND (CAST($5 AS TEXT) = '' OR person = $5)
+   AND (CAST($6 AS TEXT) = '' OR replace(body, $6, '') <> body)
+   AND at >= $7 AND (CAST($8 AS BIGINT) = 0 OR at < $8)
+ ORDER BY seq DESC LIMIT CAST($9 AS BIGINT)
 `
 
 type AccountEventsParams struct {
@@ -23,7 +25,10 @@ type AccountEventsParams struct {
 	Before  int64
 	Action  string
 	Subject string
+	Person  string
+	Words   string
 	Since   int64
+	Until   int64
 	N       int64
 }
 
@@ -39,7 +44,10 @@ func (q *Queries) AccountEvents(ctx context.Context, arg AccountEventsParams) ([
 		arg.Before,
 		arg.Action,
 		arg.Subject,
+		arg.Person,
+		arg.Words,
 		arg.Since,
+		arg.Until,
 		arg.N,
 	)
 	if err != nil {
@@ -113,15 +121,20 @@ SELECT seq, body FROM event
  WHERE seq < $1
    AND (CAST($2 AS TEXT) = '' OR action = $2)
    AND (CAST($3 AS TEXT) = '' OR subject = $3)
-   AND at >= $4
- ORDER BY seq DESC LIMIT CAST($5 AS BIGINT)
+   AND (CAST($4 AS TEXT) = '' OR person = $4)
+   AND (CAST($5 AS TEXT) = '' OR replace(body, $5, '') <> body)
+   AND at >= $6 AND (CAST($7 AS BIGINT) = 0 OR at < $7)
+ ORDER BY seq DESC LIMIT CAST($8 AS BIGINT)
 `
 
 type AllEventsParams struct {
 	Before  int64
 	Action  string
 	Subject string
+	Person  string
+	Words   string
 	Since   int64
+	Until   int64
 	N       int64
 }
 
@@ -136,7 +149,10 @@ func (q *Queries) AllEvents(ctx context.Context, arg AllEventsParams) ([]AllEven
 		arg.Before,
 		arg.Action,
 		arg.Subject,
+		arg.Person,
+		arg.Words,
 		arg.Since,
+		arg.Until,
 		arg.N,
 	)
 	if err != nil {

@@ -33,7 +33,9 @@ SELECT seq, body FROM event
  WHERE account = @account AND seq < @before
    AND (CAST(@action AS TEXT) = '' OR action = @action)
    AND (CAST(@subject AS TEXT) = '' OR subject = @subject)
-   AND at >= @since
+   AND (CAST(@person AS TEXT) = '' OR person = @person)
+   AND (CAST(@words AS TEXT) = '' OR replace(body, @words, '') <> body)
+   AND at >= @since AND (CAST(@until AS BIGINT) = 0 OR at < @until)
  ORDER BY seq DESC LIMIT CAST(@n AS BIGINT);
 
 -- AllEvents is the operator's history: every account's.
@@ -42,5 +44,7 @@ SELECT seq, body FROM event
  WHERE seq < @before
    AND (CAST(@action AS TEXT) = '' OR action = @action)
    AND (CAST(@subject AS TEXT) = '' OR subject = @subject)
-   AND at >= @since
+   AND (CAST(@person AS TEXT) = '' OR person = @person)
+   AND (CAST(@words AS TEXT) = '' OR replace(body, @words, '') <> body)
+   AND at >= @since AND (CAST(@until AS BIGINT) = 0 OR at < @until)
  ORDER BY seq DESC LIMIT CAST(@n AS BIGINT);
