@@ -190,7 +190,7 @@ func (v *visit) frame() view.Frame {
 	f := view.Frame{
 		CSRF: v.session.CSRF, Now: v.now, RequestID: v.visitor.RequestID,
 		Person: view.Person{ID: v.session.Person.ID, Name: v.session.Person.Name, Email: v.session.Person.Email},
-		Flash:  v.flash(),
+		Flash:  flashOf(v.r),
 	}
 	for _, m := range v.session.Memberships {
 		if m.Suspended {
@@ -220,13 +220,14 @@ var flashes = map[string]view.Flash{
 	"removed":   {Kind: "done", Text: "The member was removed."},
 	"saved":     {Kind: "done", Text: "Saved."},
 	"password":  {Kind: "done", Text: "Your password was changed. Every other session of yours has ended."},
+	"reset":     {Kind: "done", Text: "Your password was changed, and all your sessions have ended. Sign in with the new one."},
 	"ended":     {Kind: "done", Text: "The session was ended."},
 	"published": {Kind: "done", Text: "The catalogue was published. It is in force from the next request on."},
 	"same":      {Kind: "note", Text: "This is the catalogue that is live already; nothing was changed."},
 }
 
-func (v *visit) flash() *view.Flash {
-	if f, ok := flashes[v.r.URL.Query().Get("said")]; ok && v.r.Method == http.MethodGet {
+func flashOf(r *http.Request) *view.Flash {
+	if f, ok := flashes[r.URL.Query().Get("said")]; ok && r.Method == http.MethodGet {
 		return &f
 	}
 	return nil

@@ -18,7 +18,7 @@ const pathSignInLink = "/sign-in/link"
 
 // public surrounds the pages of people who are not signed in.
 func (c *Console) public(w http.ResponseWriter, r *http.Request) view.Public {
-	return view.Public{CSRF: c.people.FormToken(w, r), RequestID: httpx.RequestID(r.Context())}
+	return view.Public{CSRF: c.people.FormToken(w, r), RequestID: httpx.RequestID(r.Context()), Flash: flashOf(r)}
 }
 
 // show draws a page of people who are not signed in.
@@ -319,7 +319,11 @@ func (c *Console) resetPassword(w http.ResponseWriter, r *http.Request) {
 		c.show(w, r, http.StatusUnprocessableEntity, view.ResetPassword(view.ResetPasswordPage{Public: c.public(w, r), Key: key, Errors: errs}))
 		return
 	}
-	c.signedIn(w, r, "password link", ticket, err)
+	if c.linkFault(w, r, "password link", err) {
+		return
+	}
+	c.people.SetCookies(w, ticket) // it marks the device as known; the person signs in next
+	http.Redirect(w, r, said(view.PathSignIn, "reset"), http.StatusSeeOther)
 }
 
 func (c *Console) signInLinkPage(w http.ResponseWriter, r *http.Request) {
