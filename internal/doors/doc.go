@@ -7,6 +7,9 @@
 // refusal with its challenge and its problem document; for nginx, which drops the body, the document also
 // comes as one line of ASCII in a header (nginx.go).
 //
+// A resource server asks about a token: /oauth2/introspect (RFC 7662, introspect.go), with a credential of
+// its own. What it may know nothing of is inactive, without a cause.
+//
 // A Go program asks in process: [Middleware] judges what its listener received and hands the caller's
 // identity on in the context (middleware.go).
 //

@@ -21,12 +21,14 @@ const (
 type Config struct {
 	Verifier *verify.Verifier // required
 	Proxies  httpx.Proxies    // peers whose forwarded fields count; nil means those of this machine
+	Clients  verify.Clients   // resource servers that may ask about tokens; nil: introspection is not there
 }
 
-// Handler answers the forward-auth questions of proxies.
+// Handler answers the forward-auth questions of proxies, and the questions of resource servers.
 type Handler struct {
 	verifier *verify.Verifier
 	proxies  httpx.Proxies
+	clients  verify.Clients
 	asked    sync.Pool // of *question
 }
 
@@ -35,7 +37,7 @@ func New(c Config) (*Handler, error) {
 	if c.Verifier == nil {
 		return nil, errors.New("doors: a verifier is required")
 	}
-	h := &Handler{verifier: c.Verifier, proxies: c.Proxies}
+	h := &Handler{verifier: c.Verifier, proxies: c.Proxies, clients: c.Clients}
 	if h.proxies == nil {
 		h.proxies = httpx.Proxies{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
@@ -60,14 +62,20 @@ type question struct {
 	decision verify.Decision
 }
 
-// ServeHTTP answers both doors and nothing else. The method of a question is not looked at: proxies ask
-// with GET, or with the method of the client.
+// ServeHTTP answers the doors and nothing else. The method of a forward-auth question is not looked at:
+// proxies ask with GET, or with the method of the client.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case AuthorizePath:
 		h.answer(w, r, &forwarded)
 	case AuthorizeNginxPath:
 		h.answer(w, r, &original)
+	case IntrospectPath:
+		if len(h.clients) > 0 {
+			h.introspect(w, r)
+			return
+		}
+		fallthrough
 	default:
 		problem := api.NotFound("door")
 		problem.RequestID = verify.NewRequestID()

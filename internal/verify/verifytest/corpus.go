@@ -112,7 +112,11 @@ type Expected struct {
 	OwnIdentity     bool     `yaml:"identity_only_from_verifier"`
 	MostRequests    int      `yaml:"backend_requests_max"`
 	BeforeBody      bool     `yaml:"must_answer_before_body"`
-	Sequence        []struct {
+
+	JSON      map[string]any `yaml:"json"` // members that the answer must have
+	JSONExact bool           `yaml:"json_exact"`
+
+	Sequence []struct {
 		Decision string `yaml:"decision"`
 		Route    string `yaml:"route"`
 		Status   []int  `yaml:"status"`
@@ -276,6 +280,8 @@ func (c *Corpus) mint(t testing.TB, a *Authority, name string) Token {
 		tok.Account = suspendedAccount
 	case "TOK_DELETED_OWNER":
 		tok.Account = deletedAccount
+	case "TOK_OTHER_AUDIENCE":
+		tok.Pins = []api.Pin{{API: "elsewhere", Version: "1", Scopes: spec.Scopes}}
 	}
 	a.Put(tok.Grant)
 	return tok
@@ -305,6 +311,8 @@ func (c *Corpus) spell(t testing.TB) {
 		"TOK_READ_SHA256_HEX": hex.EncodeToString(digest[:]),
 		"BASIC_USER_TOK_READ": base64.StdEncoding.EncodeToString([]byte(read.AuthToken + ":")),
 	}
+	c.words["INTROSPECT_PATH"], c.words["RS_ID"] = "/oauth2/introspect", clientID
+	c.words["RS_BASIC"] = base64.StdEncoding.EncodeToString([]byte(clientID + ":" + rs.Reveal()))
 	for name, tok := range c.tokens {
 		c.words[name] = tok.AuthToken
 	}
@@ -322,6 +330,19 @@ type zeroes struct{}
 func (zeroes) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// clientID names the resource server that may ask about the corpus's tokens.
+const clientID = "rs"
+
+// Client is that resource server.
+func (c *Corpus) Client(t testing.TB) verify.Client {
+	t.Helper()
+	parsed, fault := token.DefaultPrefix.Parse(c.words["RS_SECRET"])
+	if fault != token.NoFault {
+		t.Fatal(fault)
+	}
+	return verify.Client{ID: clientID, Digest: parsed.Digest(), APIs: []string{"agency"}}
 }
 
 // Token is a token of the corpus by its name.
