@@ -212,6 +212,24 @@ func TestNginxIsToldTheTrueStatusInOneLine(t *testing.T) {
 	}
 }
 
+// A 405 without the methods of the path is no proper answer (RFC 9110, section 15.5.6), and nginx can only
+// say what it was told.
+func TestNginxIsToldTheMethodsOfThePath(t *testing.T) {
+	a, tok := world(t)
+	handler, err := doors.New(doors.Config{Verifier: a.Start(t, verify.Config{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for method, want := range map[string]string{"DELETE": "GET, HEAD", "GET": ""} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, question(doors.AuthorizeNginxPath, "X-Original-Method", method, "X-Original-Uri", "/Agencies/"+tok.SID+"/Jobs",
+			"X-Forwarded-Host", "api.example.com", "Authorization", "Bearer "+tok.AuthToken))
+		if got := w.Header().Get("Allow"); got != want {
+			t.Errorf("%s: %d, Allow %q, want %q", method, w.Code, got, want)
+		}
+	}
+}
+
 func TestOtherPathsAreNoDoor(t *testing.T) {
 	a, _ := world(t)
 	handler, err := doors.New(doors.Config{Verifier: a.Start(t, verify.Config{})})

@@ -21,7 +21,7 @@ const (
 // maxProblem bounds the problem header: nginx reads all headers of an answer into one buffer of 4 KiB.
 const maxProblem = 2 << 10
 
-// explainToNginx sets the two headers of a refusal.
+// explainToNginx sets the headers of a refusal from which the snippet makes the client's answer.
 func (h *Handler) explainToNginx(w http.ResponseWriter, d *verify.Decision) {
 	problem := h.verifier.Problem(d)
 	status := d.Status(verify.Gateway)
@@ -29,6 +29,9 @@ func (h *Handler) explainToNginx(w http.ResponseWriter, d *verify.Decision) {
 	header := w.Header()
 	header[StatusHeader] = []string{strconv.Itoa(status)}
 	header[ProblemHeader] = []string{oneLine(problem)}
+	if d.Public() == api.CodeMethodNotAllowed { // the snippet makes it a 405, which must name the methods (RFC 9110, section 15.5.6)
+		header["Allow"] = []string{d.Methods()}
+	}
 }
 
 // oneLine writes a problem in at most 2 KiB of printable ASCII. What does not fit is left out, long words
