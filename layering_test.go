@@ -52,10 +52,12 @@ var mayImport = map[string]string{
 	// A verifier on an authority in memory: doors and gateway are tested on the real thing, which
 	// internal/authority cannot give them since the data plane never reaches it.
 	"internal/verify/verifytest": "api internal/decide internal/token internal/verify",
-	"internal/doors":             "api internal/decide internal/verify internal/httpx",
-	"internal/extauthz":          "api internal/decide internal/verify",
-	"internal/gateway":           "api internal/decide internal/verify internal/httpx",
-	"internal/limitredis":        "internal/verify",
+	// Real proxies with the snippets of examples/proxies, for the tests of doors and of the operator's probe.
+	"internal/proxytest":  "api internal/decide internal/doors internal/httpx internal/token internal/verify internal/verify/verifytest",
+	"internal/doors":      "api internal/decide internal/verify internal/httpx",
+	"internal/extauthz":   "api internal/decide internal/verify",
+	"internal/gateway":    "api internal/decide internal/verify internal/httpx",
+	"internal/limitredis": "internal/verify",
 
 	"internal/httpx":        "api",
 	"internal/ops":          "internal/httpx",
@@ -111,7 +113,7 @@ const environment = "os.Getenv"
 var readsEnvironment = []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Setenv", "Unsetenv", "Clearenv"}
 
 // testOnly are imported by tests and nobody else.
-var testOnly = []string{"internal/store/storetest", "internal/verify/verifytest"}
+var testOnly = []string{"internal/store/storetest", "internal/verify/verifytest", "internal/proxytest"}
 
 // imports are what the packages of a tree import, tests left out: package to import path to one file
 // that has it. Packages of ours are named by their folder, others by their import path.

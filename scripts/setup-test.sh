@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, on Debian 12 or newer, and nothing when all is there.
 #
-# The tests use the real things: Chromium for the pages, nginx and HAProxy for the doors, PostgreSQL
-# for the store, a C compiler for the race detector, axe-core for accessibility. Run as root or with
+# The tests use the real things: Chromium for the pages, nginx, HAProxy (whose package brings its Lua)
+# and Caddy (built from its module) for the doors, PostgreSQL for the store, a C compiler for the race detector, axe-core for accessibility. Run as root or with
 # sudo at hand; as neither, it says what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -116,4 +116,5 @@ if [ "${#wanted[@]}" -gt 0 ]; then
 	fi
 fi
 axe
+scripts/tools.sh caddy # the tests of the proxy snippets run it
 say "all that the tests need is there"
