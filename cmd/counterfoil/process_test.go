@@ -85,7 +85,7 @@ func start(t testing.TB, args ...string) *process {
 		}
 		<-p.ended
 		if t.Failed() {
-			t.Logf("%s %s\n%s\n%s", filepath.Base(path), strings.Join(args, " "), p.printed(), p.faults.String())
+			t.Logf("%s %s: %s", filepath.Base(path), strings.Join(args, " "), p.faults.String())
 		}
 	})
 	return p
