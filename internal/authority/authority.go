@@ -106,12 +106,18 @@ func (a *Authority) Prefix() token.Prefix { return a.prefix }
 // BaseURL is the console's address, without a slash at the end.
 func (a *Authority) BaseURL() string { return a.baseURL }
 
-// act is the shape of every act: the gate, one transaction, the wake-up, the confirmation.
+// act is the shape of every act: the gate, one transaction that first asks whether the actor still stands,
+// the wake-up, the confirmation.
 func (a *Authority) act(ctx context.Context, by Actor, action audit.Action, account int64, f func(tx *store.Tx) error) (api.Seq, error) {
 	if err := a.gate(by, action, account); err != nil {
 		return 0, err
 	}
-	seq, err := a.db.Act(ctx, f)
+	seq, err := a.db.Act(ctx, func(tx *store.Tx) error {
+		if err := a.standing(ctx, tx.Queries, by, account); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 	if err != nil {
 		return 0, a.public(by, action, account, err)
 	}

@@ -9,6 +9,7 @@
 //
 //	authority.go   the package's state, and act, the shape of every act
 //	gate.go        who may do what; refusals, summed
+//	standing.go    whether that still holds inside the act
 //	account.go     accounts, management links, withheld scopes      (operator)
 //	member.go      members and invitations
 //	catalogue.go   the live catalogue; diff and publish             (operator)

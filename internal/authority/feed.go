@@ -118,7 +118,25 @@ func (a *Authority) Feed(node string) *Feed { return &Feed{a: a, node: node} }
 
 // Snapshot reads the whole state with its position, in one transaction.
 func (f *Feed) Snapshot(ctx context.Context) (*api.Snapshot, error) {
-	snap := &api.Snapshot{Accounts: []api.AccountFacts{}, Grants: []api.Grant{}}
+	var snap *api.Snapshot
+	err := f.SnapshotTo(ctx, func(head *api.Snapshot) error {
+		snap = head
+		snap.Grants = []api.Grant{}
+		return nil
+	}, func(g *api.Grant) error {
+		snap.Grants = append(snap.Grants, *g)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return snap, nil
+}
+
+// SnapshotTo is Snapshot for whoever passes it on: begin gets all but the grants, and each gets those, one
+// by one, while the one transaction is open. Both must be quick, and an error of either ends it.
+func (f *Feed) SnapshotTo(ctx context.Context, begin func(*api.Snapshot) error, each func(*api.Grant) error) error {
+	snap := &api.Snapshot{Accounts: []api.AccountFacts{}}
 	err := f.a.db.View(ctx, func(q *store.Queries) error {
 		head, err := q.Head(ctx)
 		if err != nil {
@@ -131,12 +149,25 @@ func (f *Feed) Snapshot(ctx context.Context) (*api.Snapshot, error) {
 		if snap.Accounts, err = allFacts(ctx, q); err != nil {
 			return err
 		}
-		return allGrants(ctx, q, func(g api.Grant) { snap.Grants = append(snap.Grants, g) })
+		if err := begin(snap); err != nil {
+			return err
+		}
+		return eachGrant(ctx, q, each)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading a snapshot: %w", err)
+		return fmt.Errorf("reading a snapshot: %w", err)
 	}
-	return snap, nil
+	return nil
+}
+
+// Head is the last position on the log. Whoever claims to be beyond it knows of acts that this database has
+// lost: it was restored from a backup.
+func (f *Feed) Head(ctx context.Context) (api.Seq, error) {
+	head, err := f.a.db.Read().Head(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading the head of the log: %w", err)
+	}
+	return api.Seq(head.Seq), nil
 }
 
 // Follow hands every entry after a position to apply, in order, until the context ends.
@@ -278,8 +309,15 @@ func secretOf(digest []byte, until *int64) api.Secret {
 	return s
 }
 
-// allGrants walks every token with its secrets, in batches, in the order of SIDs.
 func allGrants(ctx context.Context, q *store.Queries, each func(api.Grant)) error {
+	return eachGrant(ctx, q, func(g *api.Grant) error {
+		each(*g)
+		return nil
+	})
+}
+
+// eachGrant walks every token with its secrets, in batches, in the order of SIDs.
+func eachGrant(ctx context.Context, q *store.Queries, each func(*api.Grant) error) error {
 	after := beforeSIDs
 	for {
 		rows, err := q.AllTokens(ctx, store.AllTokensParams{After: after, N: grantBatch})
@@ -303,7 +341,9 @@ func allGrants(ctx context.Context, q *store.Queries, each func(api.Grant)) erro
 				g.Secrets = append(g.Secrets, secretOf(secrets[0].Digest, secrets[0].UntilAt))
 				secrets = secrets[1:]
 			}
-			each(g)
+			if err := each(&g); err != nil {
+				return err
+			}
 		}
 		after = last
 	}

@@ -142,7 +142,7 @@ func TestTheFeedAndTheSnapshotSayTheSame(t *testing.T) {
 	mark()
 	do(w.SuspendAccount(ctx, w.operator, rival, "x"))
 	do(w.DeleteToken(ctx, w.admin, agency, b.SID, ""))
-	do(w.DuplicateToken(ctx, w.rivalAdmin, rival, c.SID, api.TokenDuplicate{Name: "D"}, authority.Once{}))
+	do(w.DuplicateToken(ctx, w.operator, rival, c.SID, api.TokenDuplicate{Name: "D"}, authority.Once{}))
 	do(w.CreateToken(ctx, w.operator, 0, api.TokenCreate{Name: "Zero", API: authority.ZeroAPI, Scopes: []string{"tokens.list-tokens"}}, authority.Once{}))
 	if err := w.Feed("node").Report(ctx, &api.UsageBatch{Node: "node", Number: 1, Uses: []api.Usage{{SID: a.SID, At: 5, Calls: 1}}}); err != nil {
 		t.Fatal(err)

@@ -1,13 +1,11 @@
 package authority_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"maps"
 	"testing"
-	"time"
 
 	"counterfoil.dev/counterfoil/api"
 	"counterfoil.dev/counterfoil/internal/audit"
@@ -16,22 +14,14 @@ import (
 
 // deeds has, for every action of the gate, a way to do it that succeeds for whoever may.
 func (w *world) deeds() map[audit.Action]func(by authority.Actor) error {
+	all := w.accountDeeds()
+	maps.Copy(all, w.memberDeeds())
+	maps.Copy(all, w.tokenDeeds())
+	return all
+}
+
+func (w *world) accountDeeds() map[audit.Action]func(by authority.Actor) error {
 	ctx, n := w.t.Context(), 0
-	fresh := func() api.Token {
-		n++
-		return w.create(w.admin, agency, wants(fmt.Sprint("Fresh ", n), harmless...)).Token
-	}
-	disabled := func() api.Token {
-		t := fresh()
-		if _, err := w.DisableToken(ctx, w.admin, agency, t.SID, ""); err != nil {
-			w.t.Fatal(err)
-		}
-		return t
-	}
-	someone := func() string {
-		n++
-		return w.member(agency, fmt.Sprint("someone", n), api.RoleAnalyst, false).Person
-	}
 	return map[audit.Action]func(by authority.Actor) error{
 		audit.CreateAccount: func(by authority.Actor) error {
 			n++
@@ -100,6 +90,16 @@ func (w *world) deeds() map[audit.Action]func(by authority.Actor) error {
 			n++
 			return w.InviteOperator(ctx, by, fmt.Sprintf("op%d@platform.example", n))
 		},
+	}
+}
+
+func (w *world) memberDeeds() map[audit.Action]func(by authority.Actor) error {
+	ctx, n := w.t.Context(), 0
+	someone := func() string {
+		n++
+		return w.member(agency, fmt.Sprint("someone", n), api.RoleAnalyst, false).Person
+	}
+	return map[audit.Action]func(by authority.Actor) error{
 		audit.InviteMember: func(by authority.Actor) error {
 			n++
 			m, err := w.InviteMember(ctx, by, agency, api.MemberInvite{Email: fmt.Sprintf("m%d@people.example", n), Name: "M", Role: api.RoleAnalyst})
@@ -117,6 +117,23 @@ func (w *world) deeds() map[audit.Action]func(by authority.Actor) error {
 			return err
 		},
 		audit.RemoveMember: func(by authority.Actor) error { return w.RemoveMember(ctx, by, agency, someone()) },
+	}
+}
+
+func (w *world) tokenDeeds() map[audit.Action]func(by authority.Actor) error {
+	ctx, n := w.t.Context(), 0
+	fresh := func() api.Token {
+		n++
+		return w.create(w.admin, agency, wants(fmt.Sprint("Fresh ", n), harmless...)).Token
+	}
+	disabled := func() api.Token {
+		t := fresh()
+		if _, err := w.DisableToken(ctx, w.admin, agency, t.SID, ""); err != nil {
+			w.t.Fatal(err)
+		}
+		return t
+	}
+	return map[audit.Action]func(by authority.Actor) error{
 		audit.CreateToken: func(by authority.Actor) error {
 			n++
 			in := wants(fmt.Sprint("New ", n), harmless...)
@@ -229,7 +246,7 @@ func TestARefusedActChangesNothing(t *testing.T) {
 
 // SECURITY.md, class 35: what belongs to another account and what does not exist answer alike, octet for
 // octet, whatever is asked.
-func TestForeignAndUnknownAreNotToldApart(t *testing.T) {
+func TestForeignAndUnknownTokensAreNotToldApart(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	theirs := w.create(w.rivalAdmin, rival, wants("Theirs", "jobs.get-job")).Token
@@ -270,6 +287,12 @@ func TestForeignAndUnknownAreNotToldApart(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestForeignAndUnknownAccountsAreNotToldApart(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	theirs := w.create(w.rivalAdmin, rival, wants("Theirs", "jobs.get-job")).Token
 	byAccount := map[string]func(account int64) error{
 		"account": func(id int64) error { _, err := w.Account(ctx, w.admin, id); return err },
 		"tokens":  func(id int64) error { _, err := w.Tokens(ctx, w.admin, id, authority.TokenQuery{}); return err },
@@ -301,7 +324,13 @@ func TestForeignAndUnknownAreNotToldApart(t *testing.T) {
 			t.Errorf("%s of a foreign account: %v; of an unknown one: %v; of the operator's: %v", name, there, nowhere, zero)
 		}
 	}
-	// The own account's people and drafts, asked for under the own account with foreign ids.
+}
+
+// The own account is asked, with ids of another one's people, drafts and names.
+func TestForeignAndUnknownPeopleAndDraftsAreNotToldApart(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.create(w.rivalAdmin, rival, wants("Theirs", "jobs.get-job"))
 	d, err := w.BeginDraft(ctx, w.rivalAdmin, rival, []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -358,132 +387,5 @@ func TestAnAnalystReadsAndDoesNothingElse(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// A flood of refusals is a handful of events, each with its sum; they are in the account's own history.
-func TestRefusalsAreSummed(t *testing.T) {
-	w := newWorld(t)
-	ctx := t.Context()
-	before := w.head()
-	for range 500 {
-		if _, err := w.CreateToken(ctx, w.analyst, agency, wants("X"), authority.Once{}); err == nil {
-			t.Fatal("passed")
-		}
-	}
-	for range 7 {
-		if _, err := w.SuspendAccount(ctx, w.admin, agency, ""); err == nil {
-			t.Fatal("passed")
-		}
-	}
-	if w.head() != before {
-		t.Error("refusals took positions while they came in")
-	}
-	w.flush()
-	page, err := w.History(ctx, w.admin, agency, authority.HistoryQuery{Limit: 200})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sums := map[string]int64{}
-	for _, e := range page.Items {
-		if e.Refused {
-			sums[e.Who+" "+e.Action] += e.Count
-			if !strings.HasPrefix(e.Words, "was refused: ") {
-				t.Errorf("reads %q", e.Words)
-			}
-		}
-	}
-	if w.head() != before+2 || sums["ann token.create"] != 500 || sums["ada account.suspend"] != 7 {
-		t.Errorf("%d events: %v", w.head()-before, sums)
-	}
-	w.flush()
-	if w.head() != before+2 {
-		t.Error("refusals were written twice")
-	}
-}
-
-// flush has the summed refusals written, as the end of Run does.
-func (w *world) flush() {
-	w.t.Helper()
-	ctx, stop := context.WithCancel(w.t.Context())
-	stop()
-	if err := w.Run(ctx); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// More kinds of refusals than are kept apart: the rest is summed in nobody's name, in the operator's own
-// history, and never in that of an account that had nothing to do with it.
-func TestAFloodOfDifferentRefusalsLandsInNobodysHistory(t *testing.T) {
-	w := newWorld(t)
-	ctx := t.Context()
-	try := func(by authority.Actor) {
-		if _, err := w.CreateToken(ctx, by, by.Account, wants("X"), authority.Once{}); err == nil {
-			t.Fatal("passed")
-		}
-	}
-	own := w.analyst
-	try(own)
-	for n := range 5000 {
-		try(authority.Actor{Person: fmt.Sprint("p", n), Name: "Mallory", Account: rival, Role: api.RoleAnalyst})
-	}
-	try(own)
-	w.flush()
-	sum := func(account int64, by authority.Actor) (n, mallory int64) {
-		q := authority.HistoryQuery{Limit: 200}
-		for {
-			page, err := w.History(ctx, by, account, q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range page.Items {
-				if e.Refused {
-					n += e.Count
-					if e.Who == "Mallory" {
-						mallory++
-					}
-				}
-			}
-			if q.Cursor = page.Next; q.Cursor == "" {
-				return n, mallory
-			}
-		}
-	}
-	if n, m := sum(agency, w.admin); n != 2 || m != 0 {
-		t.Errorf("the agency's history has %d refusals, %d events by Mallory; it had 2 of its own", n, m)
-	}
-	theirs, _ := sum(rival, w.rivalAdmin)
-	nobody, m := sum(0, w.operator)
-	if theirs+nobody != 5000 || m != 0 || nobody == 0 {
-		t.Errorf("%d refusals in the rival's history, %d in nobody's, want 5000 in all", theirs, nobody)
-	}
-}
-
-// The database is away just when the sums are due: they are kept and written the next time.
-func TestRefusalsOutliveADatabaseThatIsAway(t *testing.T) {
-	w := newWorld(t)
-	ctx := t.Context()
-	for range 3 {
-		if _, err := w.CreateToken(ctx, w.analyst, agency, wants("X"), authority.Once{}); err == nil {
-			t.Fatal("passed")
-		}
-	}
-	before := w.head()
-	fired := w.tap.At(1, func() error { return errors.New("the disk is full") })
-	ended, stop := context.WithCancel(ctx)
-	stop()
-	if err := w.Run(ended); err == nil {
-		t.Error("refusals that could not be written were no error")
-	}
-	if _, did := fired(); !did {
-		t.Fatal("nothing failed")
-	}
-	if _, err := w.CreateToken(ctx, w.analyst, agency, wants("X"), authority.Once{}); err == nil {
-		t.Fatal("passed")
-	}
-	w.flush()
-	page, err := w.History(ctx, w.admin, agency, authority.HistoryQuery{Since: time.Time{}})
-	if err != nil || w.head() != before+1 || page.Items[0].Count != 4 {
-		t.Errorf("%d events, the newest %+v: %v", w.head()-before, page.Items[0], err)
 	}
 }

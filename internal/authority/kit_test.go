@@ -81,7 +81,7 @@ func emptyWorld(t testing.TB) *world {
 		}
 	})
 	w.Authority = w.open()
-	w.operator = authority.Actor{Person: "operator", Name: "Olive Operator", Operator: true, Address: "192.0.2.1", RequestID: "r1"}
+	w.operator = authority.Actor{Name: "Olive Operator", Operator: true, Address: "192.0.2.1", RequestID: "r1"}
 	return w
 }
 

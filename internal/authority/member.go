@@ -49,6 +49,15 @@ func memberOf(r store.MemberRow) api.Member {
 	return m
 }
 
+// mayMake keeps a token from making somebody who may do more than it: an administrator makes tokens of the
+// management API (SECURITY.md, class 32).
+func (by Actor) mayMake(r api.Role) error {
+	if r == api.RoleAdministrator && by.Token != "" && !by.Operator {
+		return api.Forbidden("A token cannot make an Account Administrator. A person who is one can.")
+	}
+	return nil
+}
+
 func validRole(r api.Role) bool {
 	return r == api.RoleAdministrator || r == api.RoleSpecialist || r == api.RoleAnalyst
 }
@@ -72,6 +81,9 @@ func (a *Authority) InviteMember(ctx context.Context, by Actor, account int64, i
 		bad.add("role", "must be administrator, specialist or analyst")
 	}
 	if err := bad.err(); err != nil {
+		return api.Member{}, err
+	}
+	if err := by.mayMake(in.Role); err != nil {
 		return api.Member{}, err
 	}
 	var person string
@@ -200,6 +212,11 @@ func (a *Authority) EditMember(ctx context.Context, by Actor, account int64, per
 		}
 		if !validRole(role) {
 			return api.Invalid("role", "must be administrator, specialist or analyst")
+		}
+		if in.Role != nil {
+			if err := by.mayMake(role); err != nil {
+				return err
+			}
 		}
 		if m.Role == string(api.RoleAdministrator) && role != api.RoleAdministrator {
 			if err := lastAdministrator(ctx, tx, account, m); err != nil {

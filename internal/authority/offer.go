@@ -51,7 +51,7 @@ func (g giver) mayGive(apiName string, s catalog.Scope) (bool, string) {
 		return false, "A token never gives scopes of the management API"
 	case apiName == ZeroAPI && l != operator && l != administrator:
 		return false, "Only an Account Administrator may give this"
-	case apiName == ZeroAPI && g.kind != api.KindOperator && slices.Contains(operatorOnly, s.Category):
+	case apiName == ZeroAPI && g.kind != api.KindOperator && (slices.Contains(operatorOnly, s.Category) || slices.Contains(operatorScopes, s.Name)):
 		return false, "Only the operator's own tokens may hold this"
 	case s.Sensitive != "" && l == specialist && !g.by.AllowSensitive:
 		return false, "Sensitive: an Account Administrator must allow you to give it"
@@ -108,6 +108,19 @@ func (a *Authority) Offer(ctx context.Context, by Actor, account int64) (api.Off
 		return nil
 	})
 	return offer, err
+}
+
+// Published is the whole live catalogue as the operator reads it: every API and version that is not
+// retired. What nested APIs are nested in is said by their own paths.
+func (a *Authority) Published(_ context.Context, by Actor) (api.Offer, error) {
+	offer := api.Offer{APIs: []api.OfferAPI{}, Brands: []api.OfferRef{}, Contacts: []api.PersonRef{}}
+	if err := by.mustSee(0); err != nil {
+		return offer, err
+	}
+	for _, found := range a.catalogue().apis {
+		offer.APIs = append(offer.APIs, a.offerAPI(giver{by: by, kind: api.KindOperator}, found, false))
+	}
+	return offer, nil
 }
 
 func (a *Authority) offerAccount(ctx context.Context, q *store.Queries, account int64, offer *api.Offer) error {

@@ -49,6 +49,9 @@ func (a *Authority) renew(ctx context.Context, tx *store.Tx, by Actor, row store
 	if err := a.mayHold(g, what); err != nil {
 		return token.Secret{}, err
 	}
+	if later(&by.Until, row.ExpiresAt) && by.Until != 0 {
+		return token.Secret{}, api.Forbidden("This token lives longer than the one that asks, which may be shown no secret that outlives it.")
+	}
 	n, err := tx.TouchToken(ctx, store.TouchTokenParams{Account: row.Account, SID: row.SID, Revision: revision})
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("taking hold of a token: %w", err)

@@ -254,7 +254,8 @@ func TestATokenMintsNoneThatOutlivesIt(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	until := w.now().Add(48 * time.Hour)
-	robot := authority.Actor{Token: "0000000000000000000001", Name: "Robot", Account: agency, Role: api.RoleAdministrator, Until: until.UnixMicro()}
+	made := w.create(w.admin, agency, api.TokenCreate{Name: "Robot", API: authority.ZeroAPI, Scopes: []string{"tokens.create-token"}})
+	robot := authority.Actor{Token: made.Token.SID, Name: "Robot", Account: agency, Role: api.RoleAdministrator, Until: until.UnixMicro()}
 
 	in := wants("As long as the robot")
 	if got := w.create(robot, agency, in).Token; got.Expires == nil || !got.Expires.Equal(until) {

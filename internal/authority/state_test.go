@@ -213,7 +213,19 @@ func TestTheHistoryTellsEveryAct(t *testing.T) {
 	if e := page.Items[len(page.Items)-4]; e.Who != "Olive Operator" || len(e.Details) != 1 || e.Details[0].After != "why so" {
 		t.Errorf("%+v", e)
 	}
+}
 
+// The history leaves the house as a sheet that runs nothing (SECURITY.md, class 38c), is read in pages that
+// fit together, and is verified as a whole by the operator alone.
+func TestTheHistoryIsExportedPagedAndVerified(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	for _, name := range []string{`=HYPERLINK("x")`, "+1", "-1", "@x", `"quoted", and more`} {
+		sid := w.create(w.admin, agency, wants(name, harmless...)).Token.SID
+		if _, err := w.edit(w.admin, sid, api.TokenEdit{Description: ptr("=1+1\n@x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var sheet bytes.Buffer
 	if err := w.ExportHistory(ctx, w.analyst, agency, authority.HistoryQuery{}, "csv", &sheet); err != nil {
 		t.Fatal(err)

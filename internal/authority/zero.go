@@ -20,6 +20,10 @@ const ZeroVersion = "1"
 // operatorOnly are the categories of the management API that only the operator's own tokens may hold.
 var operatorOnly = []string{"Accounts", "Catalogue"}
 
+// operatorScopes are single scopes of other categories that only the operator's own tokens may hold: the
+// chain runs through every account's history.
+var operatorScopes = []string{"history.verify-history"}
+
 type zeroAPI struct{ result catalog.Result }
 
 // buildZero catalogues the management API from its own OpenAPI document.
