@@ -59,7 +59,7 @@ func New(c Config) (http.Handler, error) {
 		errors: parseErrors(string(c.Errors)), now: c.Now, log: c.Log, uploads: newUploads(),
 	}
 	mux := http.NewServeMux()
-	con.routes(mux)
+	con.routes(mux.Handle)
 	https := strings.HasPrefix(c.Authority.BaseURL(), "https:")
 	return httpx.Secure(httpx.SameOrigin(mux, con.refuse), https), nil
 }

@@ -68,6 +68,7 @@ type desk struct {
 	ahead  time.Duration // of the clock, against the real one
 	heard  []answer      // everything that was ever sent or answered
 	secret []string      // Auth Tokens that were shown
+	quiet  []string      // link secrets, cookies and form tokens
 }
 
 // answer is one exchange, kept for the search for secrets.
@@ -275,7 +276,10 @@ func newDeskWith(t testing.TB, change func(*console.Config)) *desk {
 	d.must(err)
 	d.server.Config.Handler = httpx.Wrap(pages, httpx.Config{Listener: "people", Log: log, MaxBody: 72 << 20})
 	d.server.Start()
-	t.Cleanup(d.server.Close)
+	t.Cleanup(func() {
+		d.server.Close()
+		d.noSecretEscaped()
+	})
 	d.know()
 	return d
 }
@@ -387,7 +391,34 @@ func (d *desk) link(email string) string {
 	d.Helper()
 	secret, err := d.people.SignInLink(context.Background(), d.actors[email].Person)
 	d.must(err)
+	d.quiet = append(d.quiet, secret)
 	return "/sign-in/link?key=" + url.QueryEscape(secret)
+}
+
+// noSecretEscaped looks for every Auth Token that was shown in everything that was heard: it stands in the
+// one page that shows it, and in no address, header, other page or log line (SECURITY.md, class 43). What
+// signs people in stands in no log line.
+func (d *desk) noSecretEscaped() {
+	log := d.log.String()
+	for _, s := range d.secret {
+		if s == "" {
+			continue
+		}
+		secret := s[len(s)-49 : len(s)-6] // the part that is drawn, without prefix, SID and checksum
+		if strings.Contains(log, secret) {
+			d.Errorf("an Auth Token stands in the log")
+		}
+		for _, a := range d.heard {
+			if strings.Contains(a.address, secret) || strings.Contains(a.header, secret) || !a.reveals && strings.Contains(a.body, secret) {
+				d.Errorf("an Auth Token stands in the answer of %s", a.address)
+			}
+		}
+	}
+	for _, s := range append(d.quiet, password) {
+		if strings.Contains(log, s) {
+			d.Errorf("what signs a person in stands in the log")
+		}
+	}
 }
 
 func (d *desk) client() *http.Client { return d.server.Client() }

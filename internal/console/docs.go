@@ -12,8 +12,17 @@ import (
 // callersListed is how many tokens a reference names per operation.
 const callersListed = 3
 
+// readable are the APIs whose reference this person may read: those of the account, or all of them for
+// an operator.
+func (c *Console) readable(v *visit) (api.Offer, error) {
+	if v.account == 0 {
+		return c.authority.Published(v.r.Context(), v.by)
+	}
+	return c.authority.Offer(v.r.Context(), v.by, v.account)
+}
+
 func (c *Console) docs(v *visit) error {
-	offer, err := c.authority.Offer(v.r.Context(), v.by, v.account)
+	offer, err := c.readable(v)
 	if err != nil {
 		return err
 	}
@@ -50,7 +59,7 @@ func (v *visit) openFrame() view.Frame {
 
 // docsReference lists the operations of one version, with the account's tokens that can call each.
 func (c *Console) docsReference(v *visit) error {
-	offer, err := c.authority.Offer(v.r.Context(), v.by, v.account)
+	offer, err := c.readable(v)
 	if err != nil {
 		return err
 	}
@@ -62,7 +71,7 @@ func (c *Console) docsReference(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := view.ReferencePage{Frame: v.frame(), Version: offeredVersion(o.api, o.version), Base: o.api.Base, Header: o.api.Header, SignedIn: true}
+	p := view.ReferencePage{Frame: v.frame(), Version: offeredVersion(o.api, o.version), Base: o.api.Base, Header: o.api.Header, SignedIn: v.account != 0}
 	if o.version.Released != nil {
 		p.Released = *o.version.Released
 	}
@@ -161,7 +170,7 @@ func docsOperation(ver api.OfferVersion, i int, s api.OfferScope, callers []api.
 
 // docsFirst is the first-call guide, filled in with a token of the account where there is one.
 func (c *Console) docsFirst(v *visit) error {
-	offer, err := c.authority.Offer(v.r.Context(), v.by, v.account)
+	offer, err := c.readable(v)
 	if err != nil {
 		return err
 	}

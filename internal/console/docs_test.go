@@ -61,9 +61,20 @@ func TestTheReferenceSaysWhichTokensCanCallWhat(t *testing.T) {
 	b.status(http.StatusNotFound)
 	b.open(view.DocsPath("brand", "8"))
 	b.status(http.StatusOK)
+	// An operator reads all of them, as the page of the catalogue links them.
 	o := d.as(operatorMail)
 	o.open(view.PathDocs)
-	o.status(http.StatusOK)
+	o.says("Agency API", "Brand API", "Management API")
+	o.open(view.PathOperatorCatalogue)
+	for words, to := range o.page.links() {
+		if strings.HasPrefix(to, "/docs/") {
+			o.open(to)
+			if o.status(http.StatusOK); strings.Contains(o.page.text(), "Can call it") {
+				t.Errorf("%s: an operator has no tokens of it", words)
+			}
+			o.open(view.PathOperatorCatalogue)
+		}
+	}
 }
 
 func TestTheFirstCallGuide(t *testing.T) {

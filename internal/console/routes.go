@@ -7,9 +7,9 @@ import (
 )
 
 // routes is every page and form of the desk. GET shows and changes nothing; POST acts.
-func (c *Console) routes(mux *http.ServeMux) {
-	get := func(path string, h http.HandlerFunc) { mux.HandleFunc("GET "+path, h) }
-	post := func(path string, h http.HandlerFunc) { mux.HandleFunc("POST "+path, h) }
+func (c *Console) routes(handle func(pattern string, h http.Handler)) {
+	get := func(path string, h http.HandlerFunc) { handle("GET "+path, h) }
+	post := func(path string, h http.HandlerFunc) { handle("POST "+path, h) }
 
 	// Everybody.
 	get(view.PathAssets+"{file}", serveAsset)
@@ -95,5 +95,5 @@ func (c *Console) routes(mux *http.ServeMux) {
 	get(view.PathOperatorHistory, c.operator(c.operatorHistory))
 	get(view.PathOperatorSelf, c.operator(c.profile))
 
-	mux.HandleFunc("/", c.open(c.nothing))
+	handle("/", c.open(c.nothing))
 }

@@ -42,6 +42,9 @@ func (c *Console) tokenNewPage(v *visit) error {
 	if v.by.Role == api.RoleAnalyst {
 		return api.Forbidden("Your role reads only. An Account Administrator or an Implementation Specialist of your account can make tokens.")
 	}
+	if v.zero() && v.by.Role != api.RoleAdministrator && !v.by.Operator {
+		return api.Forbidden("Only an Account Administrator makes tokens of the management API.")
+	}
 	offer, err := c.authority.Offer(v.r.Context(), v.by, v.account)
 	if err != nil {
 		return err
