@@ -93,6 +93,24 @@ type Snapshot struct {
 	Grants    []Grant        `json:"grants"`
 }
 
+// SnapshotLine is one line of a snapshot on its way to another machine (newline-delimited JSON): first all
+// but the grants, then each grant, and at the end how many there were, without which it was cut off.
+type SnapshotLine struct {
+	Head  *Snapshot    `json:"head,omitempty"`
+	Grant *Grant       `json:"grant,omitempty"`
+	End   *SnapshotEnd `json:"end,omitempty"`
+}
+
+// SnapshotEnd closes a snapshot.
+type SnapshotEnd struct {
+	Grants int `json:"grants"`
+}
+
+// Confirmation says up to which position a verifier decides by everything.
+type Confirmation struct {
+	Seq Seq `json:"seq"`
+}
+
 // UsageBatch is what one verifier saw since its last batch. The numbers of a node's batches rise, also
 // over its restarts, and each is applied once: one that is not above the last applied is ignored.
 type UsageBatch struct {

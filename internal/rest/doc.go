@@ -17,6 +17,7 @@
 //	guard.go      credential → Actor
 //	json.go       bodies that can be read in one way only
 //	problem.go    every refusal as problem+json, with nothing that was sent in it
+//	feed.go       what verifiers on other machines follow; outside of all the above, see there
 //	self.go, token.go, member.go, account.go, management.go, catalogue.go, history.go
 //	              the operations, one file per resource
 //

@@ -28,6 +28,8 @@ const (
 type Config struct {
 	Authority *authority.Authority // required
 	Verifier  *verify.Verifier     // required: judges every credential
+	Nodes     []Node               // verifiers elsewhere that may follow the feed; nil: none
+	Ending    <-chan struct{}      // closed when the listener stops: long answers end then; nil means never
 	Log       *slog.Logger         // nil means slog.Default
 }
 
@@ -35,6 +37,8 @@ type Config struct {
 type server struct {
 	authority *authority.Authority
 	verifier  *verify.Verifier
+	nodes     []Node
+	ending    <-chan struct{}
 	log       *slog.Logger
 	uploads   chan struct{} // one place: a catalogue under work takes hundreds of megabytes
 }
@@ -42,7 +46,7 @@ type server struct {
 // New is the handler for everything below [Base]. It bounds its bodies itself, to 1 MiB, and to 64 MiB
 // where a catalogue is uploaded; a listener around it must let that much pass.
 func New(c Config) http.Handler {
-	s := &server{authority: c.Authority, verifier: c.Verifier, log: c.Log, uploads: make(chan struct{}, 1)}
+	s := &server{authority: c.Authority, verifier: c.Verifier, nodes: c.Nodes, ending: c.Ending, log: c.Log, uploads: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -60,6 +64,10 @@ func New(c Config) http.Handler {
 			if _, err := w.Write(document); err != nil {
 				s.log.DebugContext(r.Context(), "the caller was gone before the answer", "error", err)
 			}
+			return
+		}
+		if isFeed(r) {
+			s.feed(w, r)
 			return
 		}
 		guarded.ServeHTTP(w, r)

@@ -17,6 +17,7 @@ import (
 	"counterfoil.dev/counterfoil/internal/rest"
 	"counterfoil.dev/counterfoil/internal/seal"
 	"counterfoil.dev/counterfoil/internal/store"
+	"counterfoil.dev/counterfoil/internal/token"
 	"counterfoil.dev/counterfoil/internal/verify"
 )
 
@@ -36,6 +37,8 @@ type world struct {
 	log       *lines
 	db        *store.DB
 	authority *authority.Authority
+	nodes     map[string]token.Secret // credentials by name
+	ending    chan struct{}
 }
 
 func newWorld(t *testing.T) *world {
@@ -76,7 +79,8 @@ func newWorld(t *testing.T) *world {
 			t.Fatal("the verifier never became ready")
 		}
 	}
-	handler := rest.New(rest.Config{Authority: w.authority, Verifier: verifier, Log: log})
+	w.ending = make(chan struct{})
+	handler := rest.New(rest.Config{Authority: w.authority, Verifier: verifier, Nodes: w.newNodes("one", "two"), Ending: w.ending, Log: log})
 	server.Config.Handler = httpx.Wrap(handler, httpx.Config{Listener: "people", Log: log, MaxBody: -1})
 	server.Start()
 	t.Cleanup(func() {
