@@ -1,10 +1,8 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -246,31 +244,6 @@ func said(path, word string) string {
 	}
 	return path + "?said=" + word
 }
-
-// draw renders a page whole before the first octet goes out, so that a fault is never half a page.
-func (v *visit) draw(status int, page drawing) error {
-	return draw(v.w, v.r, status, page)
-}
-
-func draw(w http.ResponseWriter, r *http.Request, status int, page drawing) error {
-	var b bytes.Buffer
-	if err := page.Render(r.Context(), &b); err != nil {
-		return fmt.Errorf("drawing a page: %w", err)
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	_, err := io.Copy(w, &b)
-	return gone(err)
-}
-
-// gone drops the error of a reader who left before the answer: there is nobody to tell, and nothing of
-// ours is wrong.
-func gone(error) error { return nil }
 
 // problem draws what went wrong.
 func (c *Console) problem(w http.ResponseWriter, r *http.Request, v *visit, err error) {

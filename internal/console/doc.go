@@ -6,6 +6,7 @@
 // authority.Actor, in which account. A handler reads its form, calls one act of internal/authority or
 // internal/session, fills a struct of internal/console/view and renders it. No SQL, no policy.
 //
+//	draw.go          an answer: rendered whole, compressed where its length tells nobody anything
 //	token_list.go    the cards, their filters
 //	token_new.go     the wizard: one page, four steps; draft.go and scopes.go are its memory
 //	token_create.go  the POST that makes the token and shows the secret, once

@@ -553,3 +553,43 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 		t.Errorf("a form of 2 MiB: %d", p.status)
 	}
 }
+
+// Pages are compressed, but for those of which another site could have chosen a part, and the one with a
+// secret (BREACH).
+func TestWhatIsCompressed(t *testing.T) {
+	d := newDesk(t)
+	d.many(60)
+	one := d.simple("One")
+	b := d.as(adminMail)
+	ask := func(path, site string) *page {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, d.url+path, nil)
+		d.must(err)
+		r.Header.Set("Accept-Encoding", "gzip")
+		if site != "" {
+			r.Header.Set("Sec-Fetch-Site", site)
+		}
+		return b.still().exchange(r)
+	}
+	plain, small := ask(view.PathTokens, "cross-site"), ask(view.PathTokens, "same-origin")
+	if len(small.body) > 15_000 || len(small.body) > len(plain.body)/8 {
+		t.Errorf("the list has %d octets, compressed %d", len(plain.body), len(small.body))
+	}
+	for _, c := range []struct {
+		path, site, want string
+	}{
+		{view.PathTokens, "none", "gzip"}, {view.PathTokens, "", "gzip"}, {view.PathTokens + "?q=x", "same-origin", "gzip"},
+		{view.PathTokens + "?q=x", "cross-site", ""}, {view.PathTokens + "?q=x", "same-site", ""}, {view.PathTokens + "?q=x", "", ""},
+		{"/none", "same-origin", "gzip"}, {"/none?x=y", "cross-site", ""},
+	} {
+		if got := ask(c.path, c.site).header.Get("Content-Encoding"); got != c.want {
+			t.Errorf("%s from %q: %q, want %q", c.path, c.site, got, c.want)
+		}
+	}
+	b.open(view.TokenPath(one.SID, "reset"))
+	r := b.request(view.TokenPath(one.SID, "reset"), url.Values{"csrf": {b.csrf()}, "revision": {"1"}})
+	r.Header.Set("Accept-Encoding", "gzip")
+	b.send(r)
+	b.made()
+	equal(b, "the page with the secret", b.page.header.Get("Content-Encoding"), "")
+}

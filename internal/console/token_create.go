@@ -52,7 +52,7 @@ func (c *Console) reveal(v *visit, act string, issued authority.Issued, offer ap
 		Frame: v.frame(), Token: v.card(issued.Token, offer), Act: act, AuthToken: view.Once(issued.Secret.Reveal()),
 	}
 	p.Call, p.CallNote = c.firstCallOf(issued.Token, offer)
-	return v.draw(http.StatusOK, view.TokenReveal(p))
+	return v.drawSecret(view.TokenReveal(p))
 }
 
 // firstCallOf finds a request that this token passes and that can be sent as it is: a GET whose path has
