@@ -15,7 +15,8 @@
 //	words                token, scope, audit, seal    grammar and records; the standard library alone
 //	meaning              decide, catalog              documents → policy → table; deciding is pure
 //	state and acts       store, authority, session    the only SQL; every act; who is signed in
-//	decisions            verify, doors, gateway       grants in memory; the questions that proxies ask
+//	decisions            verify, doors, extauthz,     grants in memory; the questions that proxies ask;
+//	                     gateway                      judge, then forward
 //	surfaces             httpx, rest, console, ops    one wrapper; management API; pages; health
 //	outside              api, cmd/counterfoil         the public contract; the one binary
 //
