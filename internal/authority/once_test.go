@@ -295,6 +295,25 @@ func (w *world) shape(sid string) shape {
 	return s
 }
 
+// A database that gives no lock in time is said to be busy, by a code on which a caller may try again; and
+// nothing was changed.
+func TestABusyDatabaseIsSaidToBeBusy(t *testing.T) {
+	w := newWorld(t)
+	for point := 1; ; point++ {
+		before := w.shape("")
+		fired := w.tap.At(point, func() error { return store.ErrBusy })
+		_, err := w.CreateToken(t.Context(), w.admin, agency, wants(fmt.Sprint("Busy ", point)), authority.Once{Key: fmt.Sprint(point)})
+		p, did := fired()
+		if !did || p.Kind == "committed" {
+			break
+		}
+		refused(t, err, api.CodeUnavailable)
+		if after := w.shape(""); after != before {
+			t.Errorf("busy at %s, and something was done", p.Kind)
+		}
+	}
+}
+
 // An act whose caller goes away half-way is whole or not there.
 func TestACallerThatGoesAway(t *testing.T) {
 	w := newWorld(t)

@@ -276,4 +276,20 @@ func TestATokenMintsNoneThatOutlivesIt(t *testing.T) {
 	if err != nil || copied.Token.Expires == nil || copied.Token.Expires.After(until) {
 		t.Errorf("the copy ends %v: %v", copied.Token.Expires, err)
 	}
+	// Nor is it shown the secret of one that does: a reset would hand out what a create may not.
+	endless := w.create(w.admin, agency, wants("Endless of somebody", harmless...)).Token
+	secrets := w.digests(endless.SID)
+	_, err = w.ResetToken(ctx, robot, agency, endless.SID, 0)
+	refused(t, err, api.CodeForbidden)
+	if _, err := w.DisableToken(ctx, robot, agency, endless.SID, ""); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.EnableToken(ctx, robot, agency, endless.SID, api.TokenEnable{Reset: true})
+	refused(t, err, api.CodeForbidden)
+	if !slices.Equal(secrets, w.digests(endless.SID)) {
+		t.Error("its secret changed")
+	}
+	if _, err := w.ResetToken(ctx, robot, agency, short.SID, 0); err != nil {
+		t.Errorf("a reset of one that ends before it: %v", err)
+	}
 }
