@@ -366,14 +366,6 @@ func TestAConfigurationThatIsHalfOrUnsafeIsRefused(t *testing.T) {
 	if _, err := notice.NewSMTP(notice.SMTPConfig{Host: "mail.example.com", User: "desk", Password: pw}); err != nil {
 		t.Error(err)
 	}
-	for word, want := range map[string]notice.Security{"": notice.StartTLS, "starttls": notice.StartTLS, "tls": notice.ImplicitTLS, "plain": notice.PlainLoopback} {
-		if got, err := notice.ParseSecurity(word); err != nil || got != want {
-			t.Errorf("ParseSecurity(%q) = %v, %v", word, got, err)
-		}
-	}
-	if got, err := notice.ParseSecurity("none"); err == nil || got != notice.StartTLS {
-		t.Errorf("ParseSecurity(none) = %v, %v", got, err)
-	}
 	d := newDesk(t)
 	folder, err := notice.NewFolder(t.TempDir())
 	if err != nil {

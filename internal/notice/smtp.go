@@ -24,20 +24,6 @@ const (
 	PlainLoopback                 // none, and therefore only to a server on this machine; port 25
 )
 
-// ParseSecurity reads the configuration's word: starttls, tls or plain.
-func ParseSecurity(s string) (Security, error) {
-	switch s {
-	case "", "starttls":
-		return StartTLS, nil
-	case "tls":
-		return ImplicitTLS, nil
-	case "plain":
-		return PlainLoopback, nil
-	default:
-		return StartTLS, errors.New("mail security: want starttls, tls or plain")
-	}
-}
-
 // Password prints as dots and refuses to be marshalled. The zero Password is none.
 type Password struct{ text *string }
 
