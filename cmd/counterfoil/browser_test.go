@@ -179,7 +179,10 @@ func multipartBody(values url.Values, files []upload) ([]byte, string, error) {
 			return nil, "", err
 		}
 	}
-	return body.Bytes(), w.FormDataContentType(), w.Close()
+	if err := w.Close(); err != nil {
+		return nil, "", err
+	}
+	return body.Bytes(), w.FormDataContentType(), nil
 }
 
 // form finds a form by the words on one of its buttons.

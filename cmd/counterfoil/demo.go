@@ -140,7 +140,7 @@ func (d *demoRun) prepare(ctx context.Context) error {
 		err = d.upstream()
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w\nChoose other ports with --port-base N: the demo takes N, N+1, N+3, N+4 and N+9", err)
+		return fmt.Errorf("%w\nChoose other ports with --port-base N: the demo takes N to N+4 and N+9", err)
 	} else if err != nil {
 		return err
 	}

@@ -159,4 +159,3 @@ func cut(err error) bool {
 	var refusal *api.Error
 	return err != nil && !errors.As(err, &refusal)
 }
-

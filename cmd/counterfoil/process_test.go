@@ -158,7 +158,7 @@ func (p *process) stop() {
 }
 
 // demoPortOffsets are the ports of a demo, from its base.
-var demoPortOffsets = []int{0, 1, 3, 4, 9}
+var demoPortOffsets = []int{0, 1, 2, 3, 4, 9}
 
 var nextBase = 15000 + os.Getpid()%1500*10
 
