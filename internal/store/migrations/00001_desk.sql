@@ -120,6 +120,8 @@ CREATE TABLE token (
 );
 CREATE UNIQUE INDEX token_name ON token (account, name_key) WHERE state <> 'deleted';
 CREATE INDEX token_list ON token (account, zero, created_at, sid);
+-- Counting what matches the filters of the list reads this index and no row.
+CREATE INDEX token_count ON token (account, zero, created_at, state, expires_at, api, version, name_key);
 CREATE INDEX token_contact ON token (primary_contact);
 
 -- Live secrets, as SHA-256 of the 43 characters. One row, or two while a rotation overlaps.
