@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
@@ -24,6 +26,7 @@ import (
 type Config struct {
 	Verifier *verify.Verifier // required
 	Peers    []netip.Prefix   // proxies that may ask; nil means those of this machine, empty nobody
+	TLS      *tls.Config      // nil means in the clear
 	Log      *slog.Logger     // required
 }
 
@@ -32,6 +35,7 @@ type Server struct {
 	authv3.UnimplementedAuthorizationServer
 	verifier *verify.Verifier
 	peers    []netip.Prefix
+	tls      *tls.Config
 	log      *slog.Logger
 	asked    sync.Pool // of *question
 }
@@ -41,7 +45,7 @@ func New(c Config) (*Server, error) {
 	if c.Verifier == nil || c.Log == nil {
 		return nil, errors.New("extauthz: a verifier and a log are required")
 	}
-	s := &Server{verifier: c.Verifier, peers: c.Peers, log: c.Log}
+	s := &Server{verifier: c.Verifier, peers: c.Peers, tls: c.TLS, log: c.Log}
 	if s.peers == nil {
 		s.peers = loopback
 	}
@@ -62,12 +66,16 @@ const (
 )
 
 func (s *Server) options() []grpc.ServerOption {
-	return []grpc.ServerOption{
+	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxHeaderListSize(maxMetadata), grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshake), grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: idlePing, Timeout: pingPatience}),
 	}
+	if s.tls != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(s.tls)))
+	}
+	return options
 }
 
 // Serve answers on the listener until ctx ends, and then gives what is under way up to grace to finish. It

@@ -46,12 +46,18 @@ func NewServer(handler http.Handler, limits Limits, log *slog.Logger) *http.Serv
 	}
 }
 
-// Serve answers on the listener until ctx ends. Then it takes no new connection, gives the requests
+// Serve answers on the listener until ctx ends, over TLS if the server has a configuration of it. Then it takes no new connection, gives the requests
 // under way up to grace to finish, and cuts off the rest. It returns nil after a stop that was asked
 // for, also when it had to cut something off.
 func Serve(ctx context.Context, server *http.Server, listener net.Listener, grace time.Duration) error {
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() {
+		if server.TLSConfig != nil {
+			ended <- server.ServeTLS(listener, "", "")
+			return
+		}
+		ended <- server.Serve(listener)
+	}()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
