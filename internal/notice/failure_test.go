@@ -183,8 +183,9 @@ func TestAStallEndsWithTheProgram(t *testing.T) {
 	}
 }
 
-// dying passes octets on to a real server and cuts the line when the client has sent so many.
-func dying(t *testing.T, to *net.TCPAddr, after string) *net.TCPAddr {
+// dying passes octets on to a real server and cuts the line: after the server has said some words, or
+// before some words of the client reach it.
+func dying(t *testing.T, to *net.TCPAddr, after, before string) *net.TCPAddr {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -202,8 +203,8 @@ func dying(t *testing.T, to *net.TCPAddr, after string) *net.TCPAddr {
 				t.Error(err)
 				return
 			}
-			wg.Go(func() { cut(server, client, after) })
-			cut(client, server, "")
+			wg.Go(func() { cut(server, client, after, true) })
+			cut(client, server, before, false)
 		}
 	})
 	t.Cleanup(func() {
@@ -215,9 +216,9 @@ func dying(t *testing.T, to *net.TCPAddr, after string) *net.TCPAddr {
 	return listener.Addr().(*net.TCPAddr)
 }
 
-// cut copies until the source ends or has said the fatal words, which still go through; then both lines
-// are dead.
-func cut(from, to net.Conn, after string) {
+// cut copies until the source ends or has said the fatal words, which still go through if they may; then
+// both lines are dead.
+func cut(from, to net.Conn, fatal string, through bool) {
 	defer from.Close()
 	defer to.Close()
 	var seen []byte
@@ -225,21 +226,27 @@ func cut(from, to net.Conn, after string) {
 	for {
 		n, err := from.Read(buffer)
 		seen = append(seen, buffer[:n]...)
-		if _, werr := to.Write(buffer[:n]); werr != nil || err != nil {
-			return
+		dead := fatal != "" && bytes.Contains(seen, []byte(fatal))
+		if !dead || through {
+			if _, werr := to.Write(buffer[:n]); werr != nil {
+				return
+			}
 		}
-		if after != "" && bytes.Contains(seen, []byte(after)) {
+		if dead || err != nil {
 			return
 		}
 	}
 }
 
 func TestAServerThatDiesMidWayLosesNothing(t *testing.T) {
-	// What the server says last: its banner, the promise of RCPT, of DATA, and the receipt of the message.
-	for _, last := range []string{"220 mail.test", "ENHANCEDSTATUSCODES", "I'll make sure", "354 "} {
-		t.Run(last, func(t *testing.T) {
+	// What the server says last, or what of the client never reaches it.
+	for name, words := range map[string][2]string{
+		"after its banner": {"220 mail.test", ""}, "after what it can": {"ENHANCEDSTATUSCODES", ""}, "after the recipient": {"I'll make sure", ""},
+		"before DATA": {"", "DATA\r\n"}, "within the message": {"", "Auto-Submitted"}, "before its end": {"", "\r\n.\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			d, office := newDesk(t), newPostOffice(t, notice.PlainLoopback)
-			proxy := &postOffice{addr: dying(t, office.addr, last)}
+			proxy := &postOffice{addr: dying(t, office.addr, words[0], words[1])}
 			d.put(t, invitation("grace@brand.example", "Grace"))
 			d.deliver(t, d.mailer(t, proxy.sender(t, notice.PlainLoopback)))
 			if row := d.only(t); row.sent || row.failed || len(row.body) == 0 {
@@ -257,7 +264,7 @@ func TestAServerThatDiesMidWayLosesNothing(t *testing.T) {
 // The server took the message with a 250 and died: it is sent, and a second one would be one too many.
 func TestAReceiptCountsAlthoughTheServerDiesAfterIt(t *testing.T) {
 	d, office := newDesk(t), newPostOffice(t, notice.PlainLoopback)
-	proxy := &postOffice{addr: dying(t, office.addr, "250 2.0.0 OK: queued")}
+	proxy := &postOffice{addr: dying(t, office.addr, "250 2.0.0 OK: queued", "")}
 	d.put(t, invitation("grace@brand.example", "Grace"))
 	m := d.mailer(t, proxy.sender(t, notice.PlainLoopback))
 	d.deliver(t, m)

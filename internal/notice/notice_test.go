@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/mail"
 	"os"
 	"path/filepath"
@@ -143,7 +144,7 @@ func TestSigningInAtTheServer(t *testing.T) {
 
 func TestAWakeUpSendsAtOnce(t *testing.T) {
 	d, office := newDesk(t), newPostOffice(t, notice.StartTLS)
-	m, err := notice.New(notice.Config{DB: d.db, Key: d.key, Sender: office.sender(t, notice.StartTLS), From: "desk@platform.example", Poll: time.Hour, Now: d.now})
+	m, err := notice.New(notice.Config{DB: d.db, Key: d.key, Sender: office.sender(t, notice.StartTLS), From: "desk@platform.example", Poll: time.Hour, Now: d.now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
