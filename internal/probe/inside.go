@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"counterfoil.dev/counterfoil/api"
 )
 
 // IdentityHeaders are the fields by which the verifier tells the API who calls (DESIGN.md, section 6).
@@ -31,6 +33,10 @@ const spoof = "self-test-spoof"
 func (r *run) inside(ctx context.Context) {
 	credential := "Authorization: Bearer " + r.Token.Reveal()
 	a := r.send(ctx, ask{method: http.MethodGet, path: r.Token.Path, fields: []string{credential}})
+	if a.code == api.CodeWrongAccount && r.Token.Other != "" { // this API's paths name the account
+		r.Token.Path = r.Token.Other
+		a = r.send(ctx, ask{method: http.MethodGet, path: r.Token.Path, fields: []string{credential}})
+	}
 	switch {
 	case a.err != nil || a.code != "":
 		r.verdict("allowed", titleAllowed, "", "It was refused: "+a.got()+". "+short(a.problem.Detail))

@@ -29,7 +29,8 @@ type Config struct {
 
 // Token is a credential of the run.
 type Token struct {
-	Path    string // like Config.Path, for this token's account
+	Path    string // like Config.Path, with the token's SID as the caller
+	Other   string // with the account's id, for an API whose paths name that; "" where there is none
 	SID     string
 	Account string // the account's id, decimal
 	Reveal  func() string

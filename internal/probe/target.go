@@ -18,7 +18,8 @@ import (
 type target struct {
 	secure  bool
 	address string // ip:port
-	host    string // in the Host field, and in the certificate
+	host    string // in the Host field
+	name    string // in the certificate
 	shown   string
 }
 
@@ -45,7 +46,7 @@ func aim(ctx context.Context, raw, host string, hosts []string) (target, error) 
 	}
 	switch {
 	case host == "" && listed:
-		host = name
+		host = u.Host
 	case host == "":
 		return target{}, api.Invalid("host", "is required where the address is this machine's: say which host of the catalogue is asked for")
 	case !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) }):
@@ -58,7 +59,12 @@ func aim(ctx context.Context, raw, host string, hosts []string) (target, error) 
 	if !askable(addr, here) {
 		return invalid("leads to an address that is not asked")
 	}
+	certified := host
+	if bare, _, err := net.SplitHostPort(host); err == nil {
+		certified = bare
+	}
 	return target{
+		name:   certified,
 		secure: u.Scheme == "https", address: net.JoinHostPort(addr.String(), port), host: host,
 		shown: u.Scheme + "://" + net.JoinHostPort(name, port) + " as " + host,
 	}, nil

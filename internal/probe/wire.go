@@ -94,7 +94,7 @@ func (r *run) dial(ctx context.Context) (net.Conn, error) {
 		}
 		return conn, nil
 	}
-	secure := tls.Dialer{NetDialer: dialer, Config: &tls.Config{ServerName: r.target.host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}}
+	secure := tls.Dialer{NetDialer: dialer, Config: &tls.Config{ServerName: r.target.name, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}}
 	conn, err := secure.DialContext(ctx, "tcp", r.target.address)
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
