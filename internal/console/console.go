@@ -39,6 +39,7 @@ type Console struct {
 	now       func() time.Time
 	log       *slog.Logger
 	uploads   *uploads
+	probing   probing
 }
 
 // New makes the handler of all pages. It still needs httpx.Wrap around it, which the listener does.

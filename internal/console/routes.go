@@ -90,6 +90,8 @@ func (c *Console) routes(handle func(pattern string, h http.Handler)) {
 	get(view.PathOperatorCatalogue, c.operator(c.catalogue))
 	post(view.PathOperatorDiff, c.operator(c.catalogueDiff))
 	post(view.PathOperatorPublish, c.operator(c.cataloguePublish))
+	get(view.PathOperatorSelfTest, c.operator(c.selfTestPage))
+	post(view.PathOperatorSelfTest, c.operator(c.selfTest))
 	get(view.PathOperatorPeople, c.operator(c.operatorPeople))
 	post(view.PathOperatorPeople, c.operator(c.operatorInvite))
 	get(view.PathOperatorHistory, c.operator(c.operatorHistory))

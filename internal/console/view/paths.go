@@ -44,6 +44,7 @@ const (
 	PathOperatorCatalogue  = "/operator/catalogue"
 	PathOperatorDiff       = "/operator/catalogue/diff" // POST files: shows the diff; nothing is changed yet
 	PathOperatorPublish    = "/operator/catalogue/publish"
+	PathOperatorSelfTest   = "/operator/self-test"
 	PathOperatorPeople     = "/operator/people"
 	PathOperatorHistory    = "/operator/history"
 	PathOperatorSelf       = "/operator/self"

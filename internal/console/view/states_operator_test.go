@@ -92,6 +92,18 @@ func operatorStates() []state {
 		{name: "operator-catalogue-empty", page: view.Catalogue(view.CataloguePage{Frame: operator(), Errors: view.Errors{{Field: "file", Message: "Choose the catalogue file and its documents."}}})},
 		{name: "operator-diff", page: view.CatalogueDiff(diff)},
 		{name: "operator-diff-fatal", page: view.CatalogueDiff(fatal)},
+		{name: "operator-self-test", page: view.SelfTest(view.SelfTestPage{
+			Frame: operator(), Hosts: []string{"api.example.com"}, Errors: view.Errors{{Field: "url", Message: "Address must be like https://api.example.com."}},
+		})},
+		{name: "operator-self-test-faults", page: view.SelfTest(view.SelfTestPage{
+			Frame: operator(), URL: "https://api.example.com", Hosts: []string{"api.example.com"}, Host: "api.example.com", Account: north.ID, Mirror: "127.0.0.1:9000",
+			Asked: "https://api.example.com:443 as api.example.com", Call: "GET /Agencies/" + sidA + "/Jobs", Faults: 1, Unseen: 1,
+			Checks: []view.SelfTestCheck{
+				{Title: "A request without a credential is refused", Kind: "fine", Words: "It is: 401 no_credential."},
+				{Title: "The API never gets the credential", Kind: "fault", Words: "It came in Authorization.", Fixes: []view.SelfTestFix{{Proxy: "nginx", Line: `proxy_set_header Authorization "";`}}},
+				{Title: "The API is told who calls", Kind: "not seen", Words: hostileName},
+			},
+		})},
 		{name: "operator-history", page: view.History(history)},
 		{name: "operator-self", page: view.Profile(view.ProfilePage{Frame: operator(), Name: olga.Name, Errors: view.Errors{{Field: "current", Message: "This is not your current password."}}})},
 	}
