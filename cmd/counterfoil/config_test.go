@@ -122,6 +122,22 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 	}
 }
 
+// The example that operators copy has no faults.
+func TestTheExampleOfTheDocumentationIsRight(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "operate", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(raw), "```yaml\n")
+	example, _, closed := strings.Cut(rest, "```")
+	if !ok || !closed {
+		t.Fatal("docs/operate/configuration.md shows no example")
+	}
+	if _, err := parseConfig([]byte(example), filepath.Join(t.TempDir(), "counterfoil.yaml")); err != nil {
+		t.Error(err)
+	}
+}
+
 // The page that operators read is made from the tags of the struct.
 func TestTheTableOfKeysIsTheProgram(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "operate", "configuration.md"))

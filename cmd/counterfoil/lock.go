@@ -5,15 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"counterfoil.dev/counterfoil/internal/store"
 )
 
 // lockDatabase keeps a second program off a SQLite database until this one ends, however it ends. Two
-// at once would each have a verifier that hears of the other's revocations only after a while.
+// at once would each have a verifier that hears of the other's revocations only after a while. A folder
+// that is not there is made, for its owner alone.
 func lockDatabase(dsn string) (unlock func(), err error) {
 	path := strings.TrimPrefix(dsn, "sqlite:")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the database's folder: %w", err)
+	}
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the database: %w", err)

@@ -39,6 +39,8 @@ func TestTheFirstHour(t *testing.T) {
 	config := fmt.Sprintf(`
 base_url: http://127.0.0.1:%d
 listen: {people: 127.0.0.1:%d, doors: 127.0.0.1:%d, envoy: 127.0.0.1:%d, gateway: 127.0.0.1:%d, operations: 127.0.0.1:%d}
+database: sqlite:data/counterfoil.db
+key_file: data/counterfoil.key
 mail: {folder: mail}
 gateway: {url: http://127.0.0.1:%d, upstreams: ["%s"]}
 `, base, base, base+1, base+2, base+3, base+9, base+3, upstream.Listener.Addr())
@@ -83,6 +85,8 @@ gateway: {url: http://127.0.0.1:%d, upstreams: ["%s"]}
 	calls()
 	p.stop()
 	logged := p.faults.Bytes()
+	onlyForTheOwner(t, filepath.Join(folder, "data"))
+	onlyForTheOwner(t, filepath.Join(folder, "mail"))
 
 	// The second start knows its operator and prints no link; sessions and tokens go on.
 	p = start(t, "serve", "--config", file)
@@ -114,6 +118,29 @@ gateway: {url: http://127.0.0.1:%d, upstreams: ["%s"]}
 	}
 	if !bytes.Contains(logged, []byte(`"msg":"request"`)) {
 		t.Error("nothing was logged")
+	}
+}
+
+// onlyForTheOwner demands that no other user of the machine can read what is in a folder, nor the folder.
+func onlyForTheOwner(t *testing.T, folder string) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		files++
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode().Perm())
+		}
+		return nil
+	})
+	if err != nil || files < 2 {
+		t.Errorf("%s: %d files (%v)", folder, files, err)
 	}
 }
 
