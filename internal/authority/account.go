@@ -23,6 +23,11 @@ func (a *Authority) terms(row store.Account) terms {
 	if row.ExpiryMax != nil {
 		t.max = *row.ExpiryMax
 	}
+	return t.settled()
+}
+
+// settled keeps the default within the maximum.
+func (t terms) settled() terms {
 	if t.max > 0 && (t.def == 0 || t.def > t.max) {
 		t.def = t.max
 	}

@@ -189,7 +189,7 @@ func (a *Authority) editPeople(ctx context.Context, q *store.Queries, by Actor, 
 }
 
 func (a *Authority) editExpiry(ctx context.Context, q *store.Queries, g giver, held opens, after *store.Token, in api.TokenEdit, bad *faults) error {
-	t := terms{a.expDef, a.expMax}
+	t := terms{a.expDef, a.expMax}.settled()
 	if after.Account != 0 {
 		acct, err := q.Account(ctx, after.Account)
 		if err != nil {

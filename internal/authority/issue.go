@@ -165,7 +165,7 @@ func (a *Authority) newToken(ctx context.Context, q *store.Queries, by Actor, ac
 		return row, err
 	}
 	setOpensOf(&row, what)
-	t := terms{a.expDef, a.expMax}
+	t := terms{a.expDef, a.expMax}.settled()
 	if account != 0 {
 		acct, err := q.Account(ctx, account)
 		if err != nil {

@@ -263,6 +263,10 @@ func (a *Authority) mayHold(g giver, o opens) error {
 		v, _ := found.Version(p.Version)
 		for _, name := range p.Scopes {
 			s, ok := v.Scope(name)
+			if !ok && g.by.level() > administrator {
+				// Published again, it could be a sensitive one.
+				return api.Forbidden("This token holds a scope that the catalogue has no more, so only an Account Administrator may be shown its secret.")
+			}
 			if !ok {
 				continue
 			}
