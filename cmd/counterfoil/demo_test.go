@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -411,5 +412,20 @@ func secondStartGoesOn(t *testing.T, first *demonstration) {
 		t.Fatal(err)
 	}
 	d.stop()
-	startDemo(t, first.folder, d.base).stop()
+
+	d = startDemo(t, first.folder, d.base)
+	for _, offset := range demoPortOffsets { // callers that never end what they began
+		c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(d.base+offset)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nemail="); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := status(t, d.file.Console+"/sign-in"); got != http.StatusOK { // by now the desk reads those too
+		t.Errorf("the sign-in page: %d", got)
+	}
+	d.stop()
 }
