@@ -16,7 +16,7 @@
 //	sign.go          sign-in, links, passwords
 //	member.go, profile.go, history.go, docs.go, settings.go
 //	operator_*.go    accounts, people, catalogue
-//	self_test.go     a proxy of the operator's, asked by internal/probe
+//	proxy.go         a proxy of the operator's, asked by internal/probe
 //
 // A secret is only ever in the answer to the POST that made it: never a redirect, never a URL, always
 // no-store (SECURITY.md, class 43).
