@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"counterfoil.dev/counterfoil/api"
@@ -103,11 +104,33 @@ func (a *Authority) Offer(ctx context.Context, by Actor, account int64) (api.Off
 			offer.APIs = append(offer.APIs, a.offerAPI(g, found, false))
 		}
 		for _, found := range nested {
-			offer.APIs = append(offer.APIs, a.offerAPI(g, found, true))
+			offer.APIs = append(offer.APIs, through(own, a.offerAPI(g, found, true)))
 		}
 		return nil
 	})
 	return offer, err
+}
+
+// through gives the operations of a nested API the paths by which the account calls them: behind the
+// passthrough prefix of the API that nests it.
+func through(own []catalog.API, nested api.OfferAPI) api.OfferAPI {
+	for _, outer := range own {
+		for _, p := range outer.Passthrough {
+			if p.API != nested.Name {
+				continue
+			}
+			for _, v := range nested.Versions {
+				for i := range v.Operations {
+					if rest, under := strings.CutPrefix(v.Operations[i].Path, nested.Base); under {
+						v.Operations[i].Path = p.Prefix + rest
+					}
+				}
+			}
+			nested.Base = p.Prefix
+			return nested
+		}
+	}
+	return nested
 }
 
 // Published is the whole live catalogue as the operator reads it: every API and version that is not

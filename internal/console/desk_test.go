@@ -245,9 +245,13 @@ func (s *settling) join(account int64, email, name string, role api.Role) error 
 	return err
 }
 
-func newDesk(t testing.TB) *desk { return newDeskWith(t, func(*console.Config) {}) }
+func newDesk(t testing.TB) *desk {
+	t.Helper()
+	return newDeskWith(t, "http://127.0.0.1:9393")
+}
 
-func newDeskWith(t testing.TB, change func(*console.Config)) *desk {
+// newDeskWith is a desk whose tokens are tried at a gateway.
+func newDeskWith(t testing.TB, gateway string) *desk {
 	t.Helper()
 	from, err := seeded()
 	if err != nil {
@@ -270,8 +274,7 @@ func newDeskWith(t testing.TB, change func(*console.Config)) *desk {
 	d.url = "http://" + d.server.Listener.Addr().String()
 	d.authority, d.people, err = openAuthority(context.Background(), d.db, key, d.url, log, d.now)
 	d.must(err)
-	c := console.Config{Authority: d.authority, People: d.people, Errors: docs.Errors, Now: d.now, Log: log, GatewayURL: "http://127.0.0.1:9393"}
-	change(&c)
+	c := console.Config{Authority: d.authority, People: d.people, Errors: docs.Errors, Now: d.now, Log: log, GatewayURL: gateway}
 	pages, err := console.New(c)
 	d.must(err)
 	d.server.Config.Handler = httpx.Wrap(pages, httpx.Config{Listener: "people", Log: log, MaxBody: 72 << 20})

@@ -46,6 +46,11 @@ func TestTheReferenceSaysWhichTokensCanCallWhat(t *testing.T) {
 	if entry = b.page.operation("GET /Agencies/{AccountSID}/Advertisers"); !strings.Contains(entry, "no token of this account") || !strings.Contains(entry, "sensitive") {
 		t.Errorf("an entry that nobody can call: %s", entry)
 	}
+	// What an agency reaches through the passthrough is shown with the path that it calls.
+	b.open(view.DocsPath("brand", "8"))
+	if entry = b.page.operation("GET /Agencies/{AccountSID}/Advertisers/{AdvertiserId}/Catalogs"); !strings.Contains(entry, "List catalogs") {
+		t.Errorf("an operation behind the passthrough: %s", entry)
+	}
 	for _, path := range []string{"/docs/agency/9", "/docs/none/3", "/docs/agency", "/docs/agency/3/x"} {
 		b.open(path)
 		b.status(http.StatusNotFound)

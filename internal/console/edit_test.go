@@ -45,7 +45,8 @@ func TestTheEditPageShowsAToken(t *testing.T) {
 	b = d.as(adminMail)
 	b.open(view.TokenPath(one.SID))
 	b.says("Overview", "API Credentials", "API Scopes", "SID "+one.SID, "Nobody can read it again", "Reset Token…", "1 brand", "Acme Shoes",
-		"from 192.0.2.17 curl/8.14", "Created the access token", "Saw the first call of the access token")
+		"from 192.0.2.17 curl/8.14", "Created the access token", "Verifier test", "Saw the first call of the access token",
+		"GET /Agencies/{AccountSID}/Advertisers/{AdvertiserId}/Catalogs")
 	b.saysNot("Upgrade Version…")
 	equal(b, "the name", b.page.value("name"), "Sync")
 	equal(b, "the description", b.page.value("description"), "Two\nlines")

@@ -28,6 +28,9 @@ func events(list []api.HistoryEvent) []view.Event {
 		if h.Token != "" {
 			e.Via = "API"
 		}
+		if h.Action == string(audit.FirstCall) {
+			e.Who = "Verifier " + h.Who
+		}
 		if h.Kind == string(audit.OnToken) && h.Action != string(audit.DeleteToken) {
 			e.Subject.Href = view.TokenPath(h.Subject)
 		}
