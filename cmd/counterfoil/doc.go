@@ -11,6 +11,11 @@
 // read. output.go writes what people read and, with --json, what programs read; confirm.go asks before
 // what cannot be undone.
 //
+// serve reads the one configuration file (config.go has its keys, config_read.go tells all faults with their
+// lines), takes the database's lock (lock.go), builds the desk and its verifier (wire.go, verifier_node.go)
+// and listens. demo is the same on a folder of its own, with sample data that it makes through the acts of
+// the desk (demo_seed.go): what it writes last, demo.json, says that all is there.
+//
 // What lives elsewhere: everything. This package wires, and holds the only flags, environment and
 // configuration file of the product.
 package main
