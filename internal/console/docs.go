@@ -168,7 +168,7 @@ func docsOperation(ver api.OfferVersion, i int, s api.OfferScope, callers []api.
 	return d
 }
 
-// docsFirst is the first-call guide, filled in with a token of the account where there is one.
+// docsFirst is the first-call guide, for the newest version of the first API that the person may read.
 func (c *Console) docsFirst(v *visit) error {
 	offer, err := c.readable(v)
 	if err != nil {

@@ -240,7 +240,7 @@ func defaultExpiry(offer api.Offer) string {
 	}
 }
 
-// expiryOf reads the choice. A date means the end of that day, UTC; days are counted from now.
+// expiryOf reads the choice. A token ends at the end of its last day, UTC, whether days were chosen or a date.
 func expiryOf(choice, date string, offer api.Offer, now time.Time) (end *time.Time, never bool, fault string) {
 	switch choice {
 	case "never":
@@ -257,7 +257,7 @@ func expiryOf(choice, date string, offer api.Offer, now time.Time) (end *time.Ti
 		if err != nil || !slices.Contains(allowedExpiries(offer), choice) {
 			return nil, false, "must be one of the choices"
 		}
-		t := now.UTC().Add(time.Duration(days) * 24 * time.Hour).Truncate(time.Second)
+		t := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, int(days)).Add(24*time.Hour - time.Second)
 		return &t, false, ""
 	}
 }

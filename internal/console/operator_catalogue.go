@@ -28,7 +28,11 @@ func (c *Console) drawCatalogue(v *visit, errs view.Errors) error {
 	if err != nil {
 		return err
 	}
-	p := view.CataloguePage{Frame: v.frame(), APIs: catalogueAPIs(state.APIs), Published: state.Published, By: state.By, Hash: state.Hash, Errors: errs}
+	offer, err := c.authority.Published(v.r.Context(), v.by)
+	if err != nil {
+		return err
+	}
+	p := view.CataloguePage{Frame: v.frame(), APIs: released(catalogueAPIs(state.APIs), offer), Published: state.Published, By: state.By, Hash: state.Hash, Errors: errs}
 	return v.draw(statusOf(errs), view.Catalogue(p))
 }
 
@@ -56,6 +60,23 @@ func catalogueAPIs(list []api.CatalogAPI) []view.CatalogueAPI {
 		out[i].Versions = append(out[i].Versions, ver)
 	}
 	return out
+}
+
+// released adds what the catalogue says of each API and version beside the counts.
+func released(list []view.CatalogueAPI, offer api.Offer) []view.CatalogueAPI {
+	for i := range list {
+		for j := range list[i].Versions {
+			o, ok := findVersion(offer, list[i].Name, list[i].Versions[j].Version.Name)
+			if !ok {
+				continue
+			}
+			list[i].Base = o.api.Base
+			if o.version.Released != nil {
+				list[i].Versions[j].Released = *o.version.Released
+			}
+		}
+	}
+	return list
 }
 
 // maxUpload bounds the files of one upload, in octets.

@@ -291,7 +291,7 @@ func TestTheCatalogueIsComparedAndPublished(t *testing.T) {
 	one := d.token(adminMail, api.TokenCreate{Name: "Loses one", NeverExpires: true, Scopes: []string{"jobs.get-job", "statements.list-statements"}})
 	b := d.as(operatorMail)
 	b.open(view.PathOperatorCatalogue)
-	b.says("Agency API", "Brand API", "Upload", "Olga Operator")
+	b.says("Agency API /Agencies/{AccountSID}", "Brand API", "Upload", "Olga Operator", "released "+d.now().AddDate(0, 0, -240).Format("2 Jan 2006"))
 	rows := b.page.all(func(n *html.Node) bool { return n.Data == "tbody" })
 	if text := textOf(rows[0]); !strings.Contains(text, "3 current") || !strings.Contains(text, "2 deprecated") {
 		t.Errorf("the versions: %s", text)

@@ -9,7 +9,7 @@ type Member struct {
 	Role      Role
 	Sensitive bool // an Implementation Specialist who may give sensitive scopes
 	Since     time.Time
-	LastSeen  time.Time // zero: never signed in
+	LastSeen  time.Time // zero: not known
 	Invited   bool      // has not accepted yet
 	Contacts  int       // tokens whose primary contact this is
 	You       bool

@@ -35,7 +35,7 @@ type InvitationPage struct {
 	Public  Public
 	Key     string
 	Account string // who invites
-	By      string
+	By      string // "" when it is not known
 	Role    Role
 	Email   string // of the invited; not asked
 	Name    string
