@@ -19,8 +19,17 @@ local hop = {
 	["content-length"] = true, ["expect"] = true, ["host"] = true,
 }
 
+-- Fields of an allow that the client gets. The configuration reads each from a variable.
+local passed = {
+	["ratelimit-limit"] = "txn.counterfoil_ratelimit_limit", ["ratelimit-remaining"] = "txn.counterfoil_ratelimit_remaining",
+	["ratelimit-reset"] = "txn.counterfoil_ratelimit_reset", ["deprecation"] = "txn.counterfoil_deprecation",
+	["sunset"] = "txn.counterfoil_sunset",
+}
+
 -- Fields of a refusal that the client gets.
-local told = { "content-type", "www-authenticate", "retry-after", "cache-control" }
+local told = {
+	"content-type", "www-authenticate", "retry-after", "cache-control", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset",
+}
 
 local function values(field)
 	local list = {}
@@ -67,6 +76,12 @@ core.register_action("counterfoil", { "http-req" }, function(txn)
 	if answer and answer.status == 200 then
 		for _, name in ipairs(identity) do
 			txn.http:req_set_header(name, values(answer.headers[name])[1] or "")
+		end
+		for name, variable in pairs(passed) do
+			local value = values(answer.headers[name])[1]
+			if value then
+				txn:set_var(variable, value)
+			end
 		end
 		txn:set_var("txn.counterfoil_allowed", "yes")
 		return

@@ -15,7 +15,7 @@ import (
 )
 
 // models are ways in which some backend reads a path as another one. Each was somebody's
-// (SECURITY.md, classes 1 to 5); they are applied one after the other, up to three of them.
+// (SECURITY.md, classes 1 to 5); they are applied one after the other, up to four of them.
 var models = []struct {
 	name string
 	read func(string) string
@@ -58,7 +58,7 @@ var (
 	slashes    = regexp.MustCompile(`/{2,}`)
 	semicolon  = regexp.MustCompile(`;[^/]*`)
 	suffix     = regexp.MustCompile(`\.[A-Za-z0-9]{1,5}$`)
-	confusable = strings.NewReplacer("а", "a", "А", "A", "е", "e", "о", "o", "с", "c", "і", "i", "ı", "i", "İ", "I", "ſ", "s", "／", "/", "．", ".")
+	confusable = strings.NewReplacer("а", "a", "А", "A", "е", "e", "о", "o", "с", "c", "і", "i", "ı", "i", "İ", "I", "ſ", "s", "／", "/", "∕", "/", "．", ".")
 )
 
 func decode(p string) string {
@@ -127,7 +127,7 @@ func readings(target string) map[string]string {
 	path, _, _ := strings.Cut(target, "?")
 	found := map[string]string{path: "as it is"}
 	latest := []string{path}
-	for range 3 {
+	for range 4 {
 		var next []string
 		for _, p := range latest {
 			for _, m := range models {

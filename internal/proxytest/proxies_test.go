@@ -199,3 +199,40 @@ func TestEveryRefusalReachesTheClient(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsSaidOnAnAllowReachesTheClient: limits and the end of a version (DESIGN.md, section 6), once each,
+// and nothing where the door says nothing.
+func TestWhatIsSaidOnAnAllowReachesTheClient(t *testing.T) {
+	said := map[string]string{
+		"Ratelimit-Limit": "100", "Ratelimit-Remaining": "99", "Ratelimit-Reset": "1", "Deprecation": "@1767225600", "Sunset": "Wed, 31 Mar 2027 00:00:00 GMT",
+	}
+	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range said {
+			if r.Header.Get("Say") != "" {
+				w.Header().Set(name, value)
+			}
+		}
+		for _, name := range verify.IdentityHeaders {
+			w.Header().Set(name, "")
+		}
+	}))
+	t.Cleanup(door.Close)
+	for _, family := range proxytest.Families {
+		t.Run(family.Name, func(t *testing.T) {
+			backend := proxytest.NewBackend(t)
+			proxy := family.Start(t, proxytest.Setup{Doors: door.Listener.Addr().String(), Upstream: backend.Address})
+			for field, want := range map[string]bool{"Say: yes": true, "Other: x": false} {
+				answers := verifytest.Exchange(t, proxy.Address, "GET /x HTTP/1.1\r\nHost: "+proxytest.Host+"\r\n"+field+"\r\nConnection: close\r\n\r\n", "GET")
+				if len(answers) != 1 || answers[0].Status != 200 {
+					t.Fatalf("%+v", answers)
+				}
+				for name, value := range said {
+					got := answers[0].Header[name]
+					if want && !slices.Equal(got, []string{value}) || !want && len(got) != 0 {
+						t.Errorf("%s: the client got %s: %q", field, name, got)
+					}
+				}
+			}
+		})
+	}
+}
