@@ -46,9 +46,26 @@ type process struct {
 	lines   chan string   // of standard output; closed at its end
 	ended   chan struct{} // closed when the process is gone
 	exit    error         // of Wait; after ended
-	mu      sync.Mutex
-	out     bytes.Buffer // standard output so far
-	faults  bytes.Buffer // standard error; after ended
+	out     transcript    // standard output so far
+	faults  transcript    // standard error so far
+}
+
+// transcript is what was written, also while more of it is.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(p)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
 }
 
 // start runs the program. It is killed at the end of the test, if it still runs then.
@@ -71,9 +88,7 @@ func start(t testing.TB, args ...string) *process {
 		defer close(p.ended)
 		read := bufio.NewScanner(out)
 		for read.Scan() {
-			p.mu.Lock()
-			p.out.WriteString(read.Text() + "\n")
-			p.mu.Unlock()
+			fmt.Fprintln(&p.out, read.Text())
 			p.lines <- read.Text()
 		}
 		close(p.lines)
@@ -106,12 +121,6 @@ func (p *process) kill() {
 		p.Fatal(err)
 	}
 	<-p.ended
-}
-
-func (p *process) printed() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
 }
 
 // await waits until a line with a word is printed, and returns that line.

@@ -118,7 +118,7 @@ func (w *watch) look(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := found(w.d.faults.Bytes(), kept); n > 0 {
+	if n := found([]byte(w.d.faults.String()), kept); n > 0 {
 		t.Errorf("standard error holds %d secrets", n)
 	}
 	select {
