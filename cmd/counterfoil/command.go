@@ -12,10 +12,13 @@ import (
 // rootCommand is the table of all commands.
 func rootCommand() *cobra.Command {
 	root := group("counterfoil", "The API-access-token desk of a platform",
-		demoCommand(),    // try it
-		serveCommand(),   // the desk, its verifier, the gateway
-		configCommand(),  // check
-		migrateCommand(), // bring the tables up to date
+		demoCommand(),       // try it
+		serveCommand(),      // the desk, its verifier, the gateway
+		verifierCommand(),   // the check on another machine: doors, gateway
+		gatewayCommand(),    // the gateway alone
+		credentialCommand(), // node introspection
+		configCommand(),     // check
+		migrateCommand(),    // bring the tables up to date
 
 		// The management API, from outside.
 		tokenCommand(),   // create list show edit duplicate reset disable enable upgrade delete explain

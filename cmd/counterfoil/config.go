@@ -33,6 +33,11 @@ type config struct {
 	Mail    mailConfig    `yaml:"mail"`
 	Expiry  expiryConfig  `yaml:"expiry"`
 	Gateway gatewayConfig `yaml:"gateway"`
+	TLS     tlsConfig     `yaml:"tls"`
+
+	Nodes         []nodeConfig    `yaml:"nodes" doc:"Verifiers on other machines that may follow the feed: a list of name with digest or secret_file. See verifier.md."`
+	Introspection []clientConfig  `yaml:"introspection" doc:"Resource servers that may ask at /oauth2/introspect: a list of id and apis with digest or secret_file. See introspection.md."`
+	Authority     authorityConfig `yaml:"authority"`
 
 	MaxStale time.Duration `yaml:"max_stale" doc:"How long a verifier answers without news; then it refuses. At least 1s." default:"15m"`
 	Log      logConfig     `yaml:"log"`
@@ -41,7 +46,7 @@ type config struct {
 type listenConfig struct {
 	People     string `yaml:"people" doc:"Console and management API." default:":8080"`
 	Doors      string `yaml:"doors" doc:"Forward-auth." default:":8081"`
-	Envoy      string `yaml:"envoy" doc:"Envoy's external authorization, over gRPC." default:":8082"`
+	Envoy      string `yaml:"envoy" doc:"Envoy's external authorization, over gRPC; with the certificate of tls.doors." default:":8082"`
 	Gateway    string `yaml:"gateway" doc:"Gateway; it listens only when gateway.upstreams is set." default:":8083"`
 	Operations string `yaml:"operations" doc:"Health, readiness, metrics, pprof." default:"127.0.0.1:8089"`
 }
@@ -93,6 +98,9 @@ const maxDays = 36500
 
 // check says everything that is wrong. A half-configured pair is refused, never guessed.
 func (c config) check() faults {
+	if c.isVerifier() {
+		return c.checkVerifier()
+	}
 	var out faults
 	bad := func(key, format string, args ...any) {
 		out = append(out, fault{key: key, text: fmt.Sprintf(format, args...)})
@@ -107,13 +115,10 @@ func (c config) check() faults {
 	if _, err := token.ParsePrefix(c.Prefix); err != nil {
 		bad("prefix", "%v", err)
 	}
+	c.checkCredentials(bad, token.Prefix(c.Prefix))
+	c.checkTLS(bad)
 	c.checkListen(bad)
-	if _, err := httpx.ParseProxies(c.Proxies.Doors); err != nil {
-		bad("proxies.doors", "%v", err)
-	}
-	if _, err := httpx.ParseProxies(c.Proxies.Clients); err != nil {
-		bad("proxies.clients", "%v", err)
-	}
+	c.checkProxies(bad)
 	c.checkMail(bad)
 	if c.Expiry.Max < 0 || c.Expiry.Max > maxDays {
 		bad("expiry.max", "must be days from 0 to %d", maxDays)
@@ -124,6 +129,20 @@ func (c config) check() faults {
 		bad("expiry.default", "must be from 1 to expiry.max, which is %d", c.Expiry.Max)
 	}
 	c.checkGateway(bad)
+	c.checkRest(bad)
+	return out
+}
+
+func (c config) checkProxies(bad complaint) {
+	if _, err := httpx.ParseProxies(c.Proxies.Doors); err != nil {
+		bad("proxies.doors", "%v", err)
+	}
+	if _, err := httpx.ParseProxies(c.Proxies.Clients); err != nil {
+		bad("proxies.clients", "%v", err)
+	}
+}
+
+func (c config) checkRest(bad complaint) {
 	if c.MaxStale < time.Second {
 		bad("max_stale", "must be at least 1s")
 	}
@@ -133,7 +152,6 @@ func (c config) check() faults {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", "must be debug, info, warn or error")
 	}
-	return out
 }
 
 // complaint adds a fault.
@@ -261,5 +279,15 @@ func (c config) beside(file string) config {
 		c.Database = "sqlite:" + rel(path)
 	}
 	c.KeyFile, c.Mail.Folder, c.Mail.PasswordFile = rel(c.KeyFile), rel(c.Mail.Folder), rel(c.Mail.PasswordFile)
+	c.Authority.CredentialFile = rel(c.Authority.CredentialFile)
+	for _, p := range []*pairConfig{&c.TLS.People, &c.TLS.Doors, &c.TLS.Gateway} {
+		p.CertFile, p.KeyFile = rel(p.CertFile), rel(p.KeyFile)
+	}
+	for i := range c.Nodes {
+		c.Nodes[i].SecretFile = rel(c.Nodes[i].SecretFile)
+	}
+	for i := range c.Introspection {
+		c.Introspection[i].SecretFile = rel(c.Introspection[i].SecretFile)
+	}
 	return c
 }

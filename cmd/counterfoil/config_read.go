@@ -83,12 +83,26 @@ func parseConfig(raw []byte, path string) (config, error) {
 		return c, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	c = c.beside(path)
+	if c.isVerifier() {
+		wrong = append(wrong, misplaced(lines)...)
+	}
 	for _, f := range c.check() {
 		if !slices.ContainsFunc(wrong, func(w fault) bool { return w.unread && w.key == f.key }) {
 			wrong = append(wrong, f)
 		}
 	}
 	return c, wrong.err(lines)
+}
+
+// misplaced are keys of the desk in the file of a verifier.
+func misplaced(lines map[string]int) faults {
+	var wrong faults
+	for _, key := range ofTheDesk {
+		if line := lines[key]; line > 0 {
+			wrong = append(wrong, fault{key: key, text: "is for counterfoil serve; this file has authority, so it is one of counterfoil verifier or gateway", line: line})
+		}
+	}
+	return wrong
 }
 
 // err sorts the faults by line; those whose key is not there come first.
@@ -192,8 +206,10 @@ func keyPaths() map[string]bool {
 	out := make(map[string]bool)
 	for _, k := range configKeys() {
 		out[k.path] = false
-		if section, _, ok := strings.Cut(k.path, "."); ok {
-			out[section] = true
+		for i, r := range k.path {
+			if r == '.' {
+				out[k.path[:i]] = true
+			}
 		}
 	}
 	return out

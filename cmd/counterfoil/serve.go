@@ -68,7 +68,11 @@ func serveConfig(c *cobra.Command) (config, error) {
 	case file != "" && data != "":
 		return config{}, usagef("--config and --data exclude each other")
 	case file != "":
-		return readConfig(file)
+		conf, err := readConfig(file)
+		if err == nil && conf.isVerifier() {
+			return config{}, usagef("%s has authority: it is a file of counterfoil verifier or counterfoil gateway", file)
+		}
+		return conf, err
 	case data != "":
 		return folderConfig(data)
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,7 @@ type verifierNode struct {
 	config    config
 	log       *slog.Logger
 	verifier  *verify.Verifier
+	clients   verify.Clients // that may ask about tokens
 	listeners []listening
 }
 
@@ -68,11 +70,12 @@ func (k *verifierNode) openDoors() error {
 	if err != nil {
 		return err
 	}
-	handler, err := doors.New(doors.Config{Verifier: k.verifier, Proxies: proxies})
+	handler, err := doors.New(doors.Config{Verifier: k.verifier, Proxies: proxies, Clients: k.clients})
 	if err != nil {
 		return err
 	}
-	return k.open("doors", k.config.Listen.Doors, handler, httpx.Limits{})
+	_, err = k.openTLS("doors", k.config.Listen.Doors, handler, httpx.Limits{}, k.config.TLS.Doors)
+	return err
 }
 
 func (k *verifierNode) openEnvoy() error {
@@ -80,7 +83,11 @@ func (k *verifierNode) openEnvoy() error {
 	if err != nil {
 		return err
 	}
-	door, err := extauthz.New(extauthz.Config{Verifier: k.verifier, Peers: []netip.Prefix(proxies), Log: k.log})
+	secure, err := k.tlsOf(k.config.TLS.Doors)
+	if err != nil {
+		return err
+	}
+	door, err := extauthz.New(extauthz.Config{Verifier: k.verifier, Peers: []netip.Prefix(proxies), TLS: secure, Log: k.log})
 	if err != nil {
 		return err
 	}
@@ -106,7 +113,8 @@ func (k *verifierNode) openGateway(clients httpx.Proxies) error {
 		return err
 	}
 	// Bodies stream for as long as they move: the gateway bounds them itself.
-	return k.open("gateway", k.config.Listen.Gateway, handler, httpx.Limits{Read: -1, Write: -1})
+	_, err = k.openTLS("gateway", k.config.Listen.Gateway, handler, httpx.Limits{Read: -1, Write: -1}, k.config.TLS.Gateway)
+	return err
 }
 
 func (k *verifierNode) listen(name, address string) (net.Listener, error) {
@@ -117,17 +125,40 @@ func (k *verifierNode) listen(name, address string) (net.Listener, error) {
 	return l, nil
 }
 
+// open opens a listener in the clear, for loopback or what a proxy stands before.
 func (k *verifierNode) open(name, address string, handler http.Handler, limits httpx.Limits) error {
+	_, err := k.openTLS(name, address, handler, limits, pairConfig{})
+	return err
+}
+
+// openTLS opens a listener, with TLS if a certificate is named.
+func (k *verifierNode) openTLS(name, address string, handler http.Handler, limits httpx.Limits, pair pairConfig) (*http.Server, error) {
+	server := httpx.NewServer(handler, limits, k.log)
+	var err error
+	if server.TLSConfig, err = k.tlsOf(pair); err != nil {
+		return nil, errors.Join(err, k.closeListeners())
+	}
 	l, err := k.listen(name, address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	server := httpx.NewServer(handler, limits, k.log)
 	k.listeners = append(k.listeners, listening{
 		name: name, listener: l, cut: server.Close,
 		serve: func(ctx context.Context) error { return httpx.Serve(ctx, server, l, drainTime) },
 	})
-	return nil
+	return server, nil
+}
+
+// tlsOf is nil when no certificate is named.
+func (k *verifierNode) tlsOf(pair pairConfig) (*tls.Config, error) {
+	if pair.CertFile == "" {
+		return nil, nil
+	}
+	certificate, err := httpx.LoadCertificate(pair.CertFile, pair.KeyFile, k.log)
+	if err != nil {
+		return nil, err
+	}
+	return certificate.Config(), nil
 }
 
 func (k *verifierNode) closeListeners() error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,6 +72,9 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (_ *node, err err
 	}); err != nil {
 		return nil, err
 	}
+	if n.clients, err = c.clients(n.authority.Prefix()); err != nil {
+		return nil, fmt.Errorf("introspection: %w", err)
+	}
 	sender, err := mailSender(c.Mail)
 	if err != nil {
 		return nil, err
@@ -113,15 +117,18 @@ func (n *node) openAll() error {
 	if err != nil {
 		return fmt.Errorf("proxies.clients: %w", err)
 	}
-	people, err := n.peopleHandler()
+	ending := make(chan struct{}) // closed when the listener stops
+	people, err := n.peopleHandler(ending)
 	if err != nil {
 		return err
 	}
-	if err := n.open("people", n.config.Listen.People, httpx.Wrap(people, httpx.Config{
+	server, err := n.openTLS("people", n.config.Listen.People, httpx.Wrap(people, httpx.Config{
 		Listener: "people", Log: n.log, Proxies: clients, MaxBody: 72 << 20, // a catalogue's upload; forms and API bodies bound themselves lower
-	}), httpx.Limits{}); err != nil {
+	}), httpx.Limits{}, n.config.TLS.People)
+	if err != nil {
 		return err
 	}
+	server.RegisterOnShutdown(sync.OnceFunc(func() { close(ending) }))
 	if err := n.openCheck(clients); err != nil {
 		return err
 	}
@@ -133,14 +140,18 @@ func (n *node) openAll() error {
 }
 
 // peopleHandler is the console with the management API beside it.
-func (n *node) peopleHandler() (http.Handler, error) {
+func (n *node) peopleHandler(ending <-chan struct{}) (http.Handler, error) {
+	followers, err := n.config.nodes(n.authority.Prefix())
+	if err != nil {
+		return nil, fmt.Errorf("nodes: %w", err)
+	}
 	pages, err := console.New(console.Config{
 		Authority: n.authority, People: n.people, GatewayURL: n.config.Gateway.URL, Errors: docs.Errors, Log: n.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	management := rest.New(rest.Config{Authority: n.authority, Verifier: n.verifier, Log: n.log})
+	management := rest.New(rest.Config{Authority: n.authority, Verifier: n.verifier, Nodes: followers, Ending: ending, Log: n.log})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The target as it came: the management API judges it raw, like every guarded API. Nothing under
 		// its base ever meets a cookie.
