@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"counterfoil.dev/counterfoil/internal/gateway"
 	"counterfoil.dev/counterfoil/internal/probe"
 	"counterfoil.dev/counterfoil/internal/proxytest"
 	"counterfoil.dev/counterfoil/internal/token"
@@ -82,6 +84,35 @@ func TestTheSnippetsAreWiredWell(t *testing.T) {
 				t.Errorf("%d faults, %d not seen, %d checks", r.Faults(), r.Unseen(), len(r.Checks))
 			}
 		})
+	}
+}
+
+// TestTheGatewayIsWiredWell: our own proxy passes the same test as everybody's.
+func TestTheGatewayIsWiredWell(t *testing.T) {
+	mirror, err := probe.Listen(context.Background(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := mirror.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	desk := proxytest.NewDeskBefore(t, mirror.Address())
+	handler, err := gateway.New(gateway.Config{Verifier: desk.Verifier, Upstreams: []string{mirror.Address()}, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(handler.Close)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	r, err := probe.Run(t.Context(), config(desk, server.URL, mirror))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Faults() != 0 || r.Unseen() != 0 || len(r.Checks) != 13 {
+		say(t, r)
+		t.Errorf("%d faults, %d not seen, %d checks", r.Faults(), r.Unseen(), len(r.Checks))
 	}
 }
 

@@ -19,19 +19,29 @@ const Host = "api.example.com"
 
 // Desk is one API of two operations, and a token that may do one of them.
 type Desk struct {
-	Doors   string // host:port
-	Token   verifytest.Token
-	Allowed string // path that the token may GET
-	Refused string // path that it may not, for want of the scope "secrets.list"
+	Verifier *verify.Verifier
+	Doors    string // host:port
+	Token    verifytest.Token
+	Allowed  string // path that the token may GET
+	Refused  string // path that it may not, for want of the scope "secrets.list"
 }
 
 // NewDesk runs a verifier and its doors until the test ends.
 func NewDesk(t testing.TB) *Desk {
 	t.Helper()
+	return NewDeskBefore(t, "")
+}
+
+// NewDeskBefore is NewDesk with an upstream (host:port) in the catalogue, for the gateway.
+func NewDeskBefore(t testing.TB, upstream string) *Desk {
+	t.Helper()
+	if upstream != "" {
+		upstream = "http://" + upstream
+	}
 	a := verifytest.NewAuthority()
 	a.Account(api.AccountFacts{Account: 7})
 	a.Publish(decide.Catalogue{APIs: []decide.API{{
-		Name: "agency", Title: "Agency API", Base: "/Agencies/{AccountSID}", Bind: decide.BindSID, Hosts: []string{Host},
+		Name: "agency", Title: "Agency API", Base: "/Agencies/{AccountSID}", Bind: decide.BindSID, Hosts: []string{Host}, Upstream: upstream,
 		Versions: []decide.Version{{
 			Name: "3", State: "current",
 			Scopes: []decide.ScopeWords{
@@ -47,8 +57,9 @@ func NewDesk(t testing.TB) *Desk {
 	tok := verifytest.Mint(t, token.Access, 7, api.Pin{API: "agency", Version: "3", Scopes: []string{"jobs.list"}})
 	a.Put(tok.Grant)
 	base := "/Agencies/" + tok.SID
+	v := a.Start(t, verify.Config{Console: "https://desk.example.com"})
 	return &Desk{
-		Doors: ServeDoors(t, a.Start(t, verify.Config{Console: "https://desk.example.com"})),
+		Verifier: v, Doors: ServeDoors(t, v),
 		Token: tok, Allowed: base + "/Jobs", Refused: base + "/Secrets",
 	}
 }
