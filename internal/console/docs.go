@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"counterfoil.dev/counterfoil/api"
+	"counterfoil.dev/counterfoil/internal/authority"
 	"counterfoil.dev/counterfoil/internal/console/view"
 )
 
@@ -168,7 +169,8 @@ func docsOperation(ver api.OfferVersion, i int, s api.OfferScope, callers []api.
 	return d
 }
 
-// docsFirst is the first-call guide, for the newest version of the first API that the person may read.
+// docsFirst is the first-call guide, for the newest version of the first API that the person may read,
+// with the SID of a token that can make the call.
 func (c *Console) docsFirst(v *visit) error {
 	offer, err := c.readable(v)
 	if err != nil {
@@ -193,10 +195,33 @@ func (c *Console) docsFirst(v *visit) error {
 			rest, under := strings.CutPrefix(o.Path, a.Base)
 			if o.Method == http.MethodGet && under && rest != "" && !strings.ContainsAny(rest, "{}") {
 				p.Path = rest
+				if p.Token, err = c.caller(v, a.Name, ver.Name, o); err != nil {
+					return err
+				}
 				break
 			}
 		}
 		break
 	}
 	return v.draw(http.StatusOK, view.FirstCall(p))
+}
+
+// caller is one of the account's newest tokens that can call an operation, or nil.
+func (c *Console) caller(v *visit, apiName, version string, o api.OfferOperation) (*view.TokenRef, error) {
+	page, err := c.authority.Tokens(v.r.Context(), v.by, v.account, authority.TokenQuery{
+		State: api.StateEnabled, API: apiName, Version: version, Zero: v.account == 0, Limit: pageSize,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range page.Items {
+		held := map[string]bool{}
+		for _, s := range t.Pins[0].Scopes {
+			held[s] = true
+		}
+		if opens(o.Scopes, held) {
+			return &view.TokenRef{SID: t.SID, Name: t.Name}, nil
+		}
+	}
+	return nil, nil
 }

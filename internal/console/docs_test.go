@@ -89,6 +89,12 @@ func TestTheFirstCallGuide(t *testing.T) {
 	b.says("The account in the path is the token's SID", "Put the SID of the token that makes the call in the place of {AccountSID}", "not the number of the account",
 		"$ACCOUNT_SID:$AUTH_TOKEN", "http://127.0.0.1:9393/Agencies/", "Authorization: Bearer", "IR-Version", "insufficient_scope")
 	b.saysNot("cfoil_")
+	d.simple("Cannot")
+	can := d.token(adminMail, api.TokenCreate{Name: "Can", NeverExpires: true, Scopes: []string{"company.get-company", "jobs.list-jobs", "advertisers.list-advertisers"}})
+	d.simple("Newer")
+	b.says("ACCOUNT_SID=YOUR_SID")
+	b.open(view.PathDocsFirst)
+	b.says("ACCOUNT_SID=" + can.SID)
 }
 
 func TestErrorsAndSecurityAreReadableSignedOut(t *testing.T) {
