@@ -28,6 +28,7 @@ type Account struct {
 	// ExpiryDefault and ExpiryMax are days; absent: the installation's own; 0: none.
 	ExpiryDefault *int64          `json:"expiry_default,omitempty"`
 	ExpiryMax     *int64          `json:"expiry_max,omitempty"`
+	Limits        *AccountLimits  `json:"limits,omitempty"`
 	Withheld      []WithheldScope `json:"withheld"`
 	Revision      int64           `json:"revision"`
 }
@@ -41,10 +42,11 @@ type AccountCreate struct {
 
 // AccountEdit changes an account. Absent fields stay as they are.
 type AccountEdit struct {
-	Name          *string `json:"name,omitempty" minLength:"1" maxLength:"100"`
-	ExpiryDefault *int64  `json:"expiry_default,omitempty" minimum:"-1" maximum:"3650" doc:"Days; 0: no end; -1: the installation's own."`
-	ExpiryMax     *int64  `json:"expiry_max,omitempty" minimum:"-1" maximum:"3650" doc:"Days; 0: no limit; -1: the installation's own."`
-	Revision      int64   `json:"revision" doc:"The revision that was seen; another one is a conflict."`
+	Name          *string        `json:"name,omitempty" minLength:"1" maxLength:"100"`
+	ExpiryDefault *int64         `json:"expiry_default,omitempty" minimum:"-1" maximum:"3650" doc:"Days; 0: no end; -1: the installation's own."`
+	ExpiryMax     *int64         `json:"expiry_max,omitempty" minimum:"-1" maximum:"3650" doc:"Days; 0: no limit; -1: the installation's own."`
+	Limits        *AccountLimits `json:"limits,omitempty" doc:"All limits as they shall be; an empty object takes them off."`
+	Revision      int64          `json:"revision" doc:"The revision that was seen; another one is a conflict."`
 }
 
 // WithheldScope is a scope that the operator does not let an account give, in any version.

@@ -20,6 +20,7 @@ const (
 	CodeWrongSecret         Code = "wrong_secret"
 	CodeBadChecksum         Code = "bad_checksum"
 	CodeTokenExpired        Code = "token_expired"
+	CodeTokenNotYetValid    Code = "token_not_yet_valid"
 	CodeTokenDisabled       Code = "token_disabled"
 	CodeTokenOnHold         Code = "token_on_hold"
 	CodeAccountSuspended    Code = "account_suspended"

@@ -42,7 +42,8 @@ type Grant struct {
 	Brands    []int64  `json:"brands,omitempty"` // ascending; when Reach is ReachList
 	Expires   Micros   `json:"expires,omitempty"`
 	NotBefore Micros   `json:"not_before,omitempty"`
-	Seen      bool     `json:"seen,omitempty"` // a call was reported before: the first call is told once
+	Limits    *Limits  `json:"limits,omitempty"` // without not-before, which is above
+	Seen      bool     `json:"seen,omitempty"`   // a call was reported before: the first call is told once
 }
 
 // Secret is one live secret of a token, as its digest (SHA-256 of the 43 characters, hex).
@@ -60,14 +61,16 @@ type Pin struct {
 
 // AccountFacts is what a verifier knows of an account.
 type AccountFacts struct {
-	Account   int64   `json:"account"`
-	Suspended bool    `json:"suspended,omitempty"`
-	Operator  bool    `json:"operator,omitempty"` // account 0: the operator's own API-zero tokens
-	Manages   []int64 `json:"manages,omitempty"`  // brand accounts managed now, ascending
+	Account   int64          `json:"account"`
+	Suspended bool           `json:"suspended,omitempty"`
+	Operator  bool           `json:"operator,omitempty"` // account 0: the operator's own API-zero tokens
+	Manages   []int64        `json:"manages,omitempty"`  // brand accounts managed now, ascending
+	Limits    *AccountLimits `json:"limits,omitempty"`   // of all its tokens together
 }
 
 // Entry is one change on the feed. Exactly one of the pointers is set; an entry with none (an act
-// that verifiers need not know) only moves the position.
+// that verifiers need not know) only moves the position. Quotas are no act: an entry with them repeats the
+// position that the follower has already, and says how much was used by now.
 type Entry struct {
 	Seq       Seq           `json:"seq"`
 	At        Micros        `json:"at"`
@@ -75,6 +78,7 @@ type Entry struct {
 	Gone      string        `json:"gone,omitempty"` // SID of a deleted token
 	Account   *AccountFacts `json:"account,omitempty"`
 	Catalogue *Catalogue    `json:"catalogue,omitempty"`
+	Quotas    []QuotaUse    `json:"quotas,omitempty"`
 }
 
 // Catalogue carries the published catalogue to verifiers: the canonical JSON of decide.Catalogue,
@@ -91,6 +95,7 @@ type Snapshot struct {
 	Catalogue *Catalogue     `json:"catalogue,omitempty"`
 	Accounts  []AccountFacts `json:"accounts"`
 	Grants    []Grant        `json:"grants"`
+	Quotas    []QuotaUse     `json:"quotas,omitempty"` // of the current day and month
 }
 
 // SnapshotLine is one line of a snapshot on its way to another machine (newline-delimited JSON): first all

@@ -24,6 +24,7 @@ type Token struct {
 	Brands  []int64    `json:"brands,omitempty"`
 
 	Expires         *time.Time `json:"expires,omitempty"`
+	Limits          *Limits    `json:"limits,omitempty"`
 	PrimaryContact  *PersonRef `json:"primary_contact,omitempty"`
 	DeveloperEmails []string   `json:"developer_emails"`
 
@@ -68,6 +69,7 @@ type TokenCreate struct {
 	PrimaryContact  string     `json:"primary_contact,omitempty" doc:"Person id or e-mail address of an active member; absent: the caller, if a member."`
 	DeveloperEmails []string   `json:"developer_emails,omitempty" maxItems:"20"`
 	Scopes          []string   `json:"scopes" maxItems:"10000"`
+	Limits          *Limits    `json:"limits,omitempty" doc:"Absent: none."`
 }
 
 // TokenEdit changes a token. Absent fields stay as they are; the secret stays in any case.
@@ -82,6 +84,7 @@ type TokenEdit struct {
 	PrimaryContact  *string    `json:"primary_contact,omitempty"`
 	DeveloperEmails *[]string  `json:"developer_emails,omitempty" maxItems:"20"`
 	Scopes          *[]string  `json:"scopes,omitempty" maxItems:"10000"`
+	Limits          *Limits    `json:"limits,omitempty" doc:"All limits as they shall be; an empty object takes them off."`
 	Revision        int64      `json:"revision" doc:"The revision that was seen; another one is a conflict."`
 }
 

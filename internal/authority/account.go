@@ -51,20 +51,24 @@ func (a *Authority) account(ctx context.Context, q *store.Queries, id int64) (ap
 	if err != nil {
 		return api.Account{}, fmt.Errorf("reading withheld scopes: %w", err)
 	}
-	out := accountOf(row)
+	out, err := accountOf(row)
+	if err != nil {
+		return api.Account{}, err
+	}
 	for _, w := range withheld {
 		out.Withheld = append(out.Withheld, api.WithheldScope{API: w.Api, Scope: w.Scope})
 	}
 	return out, nil
 }
 
-func accountOf(row store.Account) api.Account {
+func accountOf(row store.Account) (api.Account, error) {
+	limits, err := accountLimitsOf(row.ID, row.Limits)
 	return api.Account{
 		ID: row.ID, Kind: api.AccountKind(row.Kind), Name: row.Name, Created: when(row.CreatedAt),
 		Suspended: whenever(row.SuspendedAt), SuspendedWhy: row.SuspendedWhy,
-		ExpiryDefault: row.ExpiryDefault, ExpiryMax: row.ExpiryMax,
+		ExpiryDefault: row.ExpiryDefault, ExpiryMax: row.ExpiryMax, Limits: limits,
 		Withheld: []api.WithheldScope{}, Revision: row.Revision,
-	}
+	}, err
 }
 
 // AccountQuery filters the operator's list of accounts.
@@ -103,7 +107,11 @@ func (a *Authority) Accounts(ctx context.Context, by Actor, q AccountQuery) (api
 		page.Next = strconv.FormatInt(rows[limit-1].ID, 10)
 	}
 	for _, row := range rows {
-		page.Items = append(page.Items, accountOf(row))
+		one, err := accountOf(row)
+		if err != nil {
+			return page, err
+		}
+		page.Items = append(page.Items, one)
 	}
 	return page, nil
 }
@@ -162,7 +170,7 @@ func (a *Authority) CreateAccount(ctx context.Context, by Actor, in api.AccountC
 	return a.Account(ctx, by, in.ID)
 }
 
-// EditAccount changes name and expiry rules.
+// EditAccount changes name, expiry rules and limits.
 func (a *Authority) EditAccount(ctx context.Context, by Actor, id int64, in api.AccountEdit) (api.Account, error) {
 	_, err := a.act(ctx, by, audit.EditAccount, id, func(tx *store.Tx) error {
 		row, err := tx.Account(ctx, id)
@@ -180,12 +188,19 @@ func (a *Authority) EditAccount(ctx context.Context, by Actor, id int64, in api.
 		}
 		row.ExpiryDefault = days(row.ExpiryDefault, in.ExpiryDefault, "expiry_default", &bad)
 		row.ExpiryMax = days(row.ExpiryMax, in.ExpiryMax, "expiry_max", &bad)
+		if in.Limits != nil {
+			row.Limits = limitsText(cleanAccountLimits(in.Limits, &bad))
+		}
 		if err := bad.err(); err != nil {
+			return err
+		}
+		limits, err := accountLimitDetails(before, row)
+		if err != nil {
 			return err
 		}
 		n, err := tx.EditAccount(ctx, store.EditAccountParams{
 			ID: id, Name: row.Name, NameKey: fold(row.Name),
-			ExpiryDefault: row.ExpiryDefault, ExpiryMax: row.ExpiryMax, Revision: in.Revision,
+			ExpiryDefault: row.ExpiryDefault, ExpiryMax: row.ExpiryMax, Limits: row.Limits, Revision: in.Revision,
 		})
 		if err != nil {
 			return fmt.Errorf("editing an account: %w", err)
@@ -193,12 +208,11 @@ func (a *Authority) EditAccount(ctx context.Context, by Actor, id int64, in api.
 		if n == 0 {
 			return api.Conflict("Somebody else changed this account since you opened it. Look at it again, then repeat your change.")
 		}
-		tx.Record(a.event(by, audit.EditAccount, id, accountSubject(id, row.Name), changed(
+		return a.recordAccount(ctx, tx, id, a.event(by, audit.EditAccount, id, accountSubject(id, row.Name), append(changed(
 			audit.Detail{Field: "name", Before: before.Name, After: row.Name},
 			audit.Detail{Field: "expiry_default", Before: daysWords(before.ExpiryDefault), After: daysWords(row.ExpiryDefault)},
 			audit.Detail{Field: "expiry_max", Before: daysWords(before.ExpiryMax), After: daysWords(row.ExpiryMax)},
-		)...), nil)
-		return nil
+		), limits...)...))
 	})
 	if err != nil {
 		return api.Account{}, err
@@ -288,7 +302,11 @@ func (a *Authority) recordAccount(ctx context.Context, tx *store.Tx, id int64, e
 	if err != nil {
 		return fmt.Errorf("reading managed brands: %w", err)
 	}
-	facts := api.AccountFacts{Account: id, Suspended: row.SuspendedAt != nil}
+	limits, err := accountLimitsOf(id, row.Limits)
+	if err != nil {
+		return err
+	}
+	facts := api.AccountFacts{Account: id, Suspended: row.SuspendedAt != nil, Limits: limits}
 	for _, b := range brands {
 		facts.Manages = append(facts.Manages, b.Brand)
 	}

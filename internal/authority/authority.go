@@ -93,8 +93,8 @@ func (a *Authority) Run(ctx context.Context) error {
 			if err := a.writeRefusals(ctx); err != nil && ctx.Err() == nil {
 				a.log.ErrorContext(ctx, "writing summed refusals", "error", err)
 			}
-			if err := a.dropDrafts(ctx); err != nil && ctx.Err() == nil {
-				a.log.ErrorContext(ctx, "dropping ended drafts", "error", err)
+			if err := errors.Join(a.dropDrafts(ctx), a.dropQuotas(ctx)); err != nil && ctx.Err() == nil {
+				a.log.ErrorContext(ctx, "dropping what has ended", "error", err)
 			}
 		}
 	}

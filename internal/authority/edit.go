@@ -73,7 +73,7 @@ func (a *Authority) writeEdit(ctx context.Context, tx *store.Tx, by Actor, actio
 		Account: row.Account, SID: row.SID, Revision: row.Revision,
 		Name: after.Name, NameKey: after.NameKey, Description: after.Description, Api: after.Api, Version: after.Version,
 		Pins: after.Pins, Reach: after.Reach, Brands: after.Brands, ExpiresAt: after.ExpiresAt,
-		PrimaryContact: after.PrimaryContact, Emails: after.Emails,
+		PrimaryContact: after.PrimaryContact, Emails: after.Emails, Limits: after.Limits,
 	})
 	if a.db.Conflict(err) {
 		return api.Invalid("name", "is taken by another token of this account; choose another")
@@ -128,7 +128,40 @@ func (a *Authority) edited(ctx context.Context, q *store.Queries, by Actor, row 
 			return after, err
 		}
 	}
+	if err := a.editLimits(g, held, &after, in, &bad); err != nil {
+		return after, err
+	}
 	return after, bad.err()
+}
+
+// editLimits puts other limits on a token. Whoever loosens them must be one who could make it without.
+func (a *Authority) editLimits(g giver, held opens, after *store.Token, in api.TokenEdit, bad *faults) error {
+	before, err := limitsOf(after.SID, after.Limits)
+	if err != nil {
+		return err
+	}
+	if in.Limits == nil {
+		if before != nil && before.NotBefore != nil && after.ExpiresAt != nil && before.NotBefore.UnixMicro() >= *after.ExpiresAt {
+			bad.add("expires", "is not after the time from which the token opens anything ("+when(before.NotBefore.UnixMicro()).Format("2006-01-02 15:04 UTC")+")")
+		}
+		return nil
+	}
+	what, err := opensOf(*after)
+	if err != nil {
+		return err
+	}
+	served := a.servedHosts(what.pins)
+	if served != nil && before != nil {
+		served = append(served, before.Hosts...) // a host that an API has no more may stay
+	}
+	limits := cleanLimits(in.Limits, after.ExpiresAt, served, bad)
+	if loosens(before, limits) {
+		if err := a.mayHold(g, held); err != nil {
+			return err
+		}
+	}
+	after.Limits = limitsText(limits)
+	return nil
 }
 
 // moves says whether an edit takes the token to another version of the nested API.

@@ -149,6 +149,9 @@ func (f *Feed) SnapshotTo(ctx context.Context, begin func(*api.Snapshot) error, 
 		if snap.Accounts, err = allFacts(ctx, q); err != nil {
 			return err
 		}
+		if snap.Quotas, err = quotasSince(ctx, q, f.a.now(), 0); err != nil {
+			return err
+		}
 		if err := begin(snap); err != nil {
 			return err
 		}
@@ -175,6 +178,7 @@ func (f *Feed) Follow(ctx context.Context, after api.Seq, apply func([]api.Entry
 	defer f.a.followers.join(f.node)()
 	poll := time.NewTicker(feedPoll)
 	defer poll.Stop()
+	used := new(told)
 	for {
 		woken := f.a.followers.wakeUp() // before reading, so that no act falls between
 		entries, err := f.a.entries(ctx, after)
@@ -189,7 +193,11 @@ func (f *Feed) Follow(ctx context.Context, after api.Seq, apply func([]api.Entry
 			continue
 		}
 		// An empty batch is news too: the authority is alive and has nothing to say.
-		if err := apply(nil); err != nil {
+		quotas, err := f.a.quotasFor(ctx, used, after)
+		if err != nil {
+			return err
+		}
+		if err := apply(quotas); err != nil {
 			return err
 		}
 		select {
@@ -277,14 +285,14 @@ func grantOf(ctx context.Context, q *store.Queries, row store.Token) (api.Grant,
 	if err != nil {
 		return api.Grant{}, fmt.Errorf("reading digests: %w", err)
 	}
-	g, err := grantWithout(row.SID, row.Account, row.Zero, row.State, row.Pins, row.Reach, row.Brands, row.ExpiresAt, row.FirstCallAt)
+	g, err := grantWithout(row.SID, row.Account, row.Zero, row.State, row.Pins, row.Reach, row.Brands, row.Limits, row.ExpiresAt, row.FirstCallAt)
 	for _, s := range secrets {
 		g.Secrets = append(g.Secrets, secretOf(s.Digest, s.UntilAt))
 	}
 	return g, err
 }
 
-func grantWithout(sid string, account, zero int64, state, pins, reach, brands string, expires, firstCall *int64) (api.Grant, error) {
+func grantWithout(sid string, account, zero int64, state, pins, reach, brands, limits string, expires, firstCall *int64) (api.Grant, error) {
 	g := api.Grant{
 		SID: sid, Account: account, Zero: zero == 1, State: api.State(state),
 		Reach: api.Reach(reach), Seen: firstCall != nil, Secrets: []api.Secret{},
@@ -297,6 +305,16 @@ func grantWithout(sid string, account, zero int64, state, pins, reach, brands st
 	}
 	if err := json.Unmarshal([]byte(brands), &g.Brands); err != nil {
 		return g, fmt.Errorf("reading the brands of token %s: %w", sid, err)
+	}
+	var err error
+	if g.Limits, err = limitsOf(sid, limits); err != nil {
+		return g, err
+	}
+	if g.Limits != nil && g.Limits.NotBefore != nil {
+		g.NotBefore, g.Limits.NotBefore = api.Micros(g.Limits.NotBefore.UnixMicro()), nil
+	}
+	if g.Limits.IsZero() {
+		g.Limits = nil
 	}
 	return g, nil
 }
@@ -333,7 +351,7 @@ func eachGrant(ctx context.Context, q *store.Queries, each func(*api.Grant) erro
 			return fmt.Errorf("reading digests: %w", err)
 		}
 		for _, row := range rows {
-			g, err := grantWithout(row.SID, row.Account, row.Zero, row.State, row.Pins, row.Reach, row.Brands, row.ExpiresAt, row.FirstCallAt)
+			g, err := grantWithout(row.SID, row.Account, row.Zero, row.State, row.Pins, row.Reach, row.Brands, row.Limits, row.ExpiresAt, row.FirstCallAt)
 			if err != nil {
 				return err
 			}
@@ -365,7 +383,11 @@ func allFacts(ctx context.Context, q *store.Queries) ([]api.AccountFacts, error)
 	out := make([]api.AccountFacts, 0, len(rows)+1)
 	out = append(out, api.AccountFacts{Operator: true}) // account 0
 	for _, row := range rows {
-		out = append(out, api.AccountFacts{Account: row.ID, Suspended: row.SuspendedAt != nil, Manages: manages[row.ID]})
+		limits, err := accountLimitsOf(row.ID, row.Limits)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, api.AccountFacts{Account: row.ID, Suspended: row.SuspendedAt != nil, Manages: manages[row.ID], Limits: limits})
 	}
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"counterfoil.dev/counterfoil/api"
@@ -63,7 +64,7 @@ func (a *Authority) CreateToken(ctx context.Context, by Actor, account int64, in
 		}
 		return a.recordToken(ctx, tx, sid, a.event(by, audit.CreateToken, account, tokenSubject(sid, row.Name), tokenDetails(people, store.Token{}, store.Token{
 			Description: row.Description, Pins: row.Pins, Reach: row.Reach, Brands: row.Brands, ExpiresAt: row.ExpiresAt,
-			PrimaryContact: row.PrimaryContact, Emails: row.Emails,
+			PrimaryContact: row.PrimaryContact, Emails: row.Emails, Limits: row.Limits,
 		})...))
 	})
 	if err != nil {
@@ -178,6 +179,7 @@ func (a *Authority) newToken(ctx context.Context, q *store.Queries, by Actor, ac
 		return row, err
 	}
 	row.Emails = jsonText(cleanEmails(in.DeveloperEmails, &bad))
+	row.Limits = limitsText(cleanLimits(in.Limits, row.ExpiresAt, a.servedHosts(what.pins), &bad))
 	return row, bad.err()
 }
 
@@ -286,6 +288,9 @@ func (a *Authority) DuplicateToken(ctx context.Context, by Actor, account int64,
 		if copied.DeveloperEmails, err = emails(old); err != nil {
 			return err
 		}
+		if copied.Limits, err = limitsOf(old.SID, old.Limits); err != nil {
+			return err
+		}
 		row, err := a.newToken(ctx, tx.Queries, by, account, copied)
 		if err != nil {
 			return err
@@ -385,7 +390,7 @@ func tokenDetails(people contacts, before, after store.Token) []audit.Detail {
 		{Field: "primary contact", Before: people.name(before.PrimaryContact), After: people.name(after.PrimaryContact)},
 		{Field: "developer e-mails", Before: listWords(before.Emails), After: listWords(after.Emails)},
 	}
-	return append(changed(d...), pinDetails(before.Pins, after.Pins)...)
+	return slices.Concat(changed(d...), limitDetails(before, after), pinDetails(before.Pins, after.Pins))
 }
 
 func pinDetails(before, after string) []audit.Detail {

@@ -258,6 +258,9 @@ func (a *Authority) dress(row store.Token, people map[string]api.PersonRef) (api
 	if t.DeveloperEmails, err = emails(row); err != nil {
 		return t, err
 	}
+	if t.Limits, err = limitsOf(row.SID, row.Limits); err != nil {
+		return t, err
+	}
 	if row.LastUsedAt != nil {
 		t.LastUse = &api.LastUse{At: when(*row.LastUsedAt), Address: row.LastAddress, Agent: row.LastAgent}
 	}

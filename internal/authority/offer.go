@@ -151,7 +151,9 @@ func (a *Authority) offerAccount(ctx context.Context, q *store.Queries, account 
 	if row, err = read("account", row, err); err != nil {
 		return err
 	}
-	offer.Account = accountOf(row)
+	if offer.Account, err = accountOf(row); err != nil {
+		return err
+	}
 	t := a.terms(row)
 	offer.ExpiryDefault, offer.ExpiryMax = t.def, t.max
 	brands, err := q.ManagedBrands(ctx, account)

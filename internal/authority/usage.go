@@ -19,6 +19,7 @@ func (f *Feed) Report(ctx context.Context, batch *api.UsageBatch) error {
 	if batch.Node != f.node || batch.Number < 1 || len(batch.Uses) > maxUses {
 		return api.Invalid("batch", fmt.Sprintf("must be of node %s, numbered from 1, with at most %d uses", f.node, maxUses))
 	}
+	spent := make(spending)
 	seq, err := f.a.db.Act(ctx, func(tx *store.Tx) error {
 		last, err := tx.UsageNumber(ctx, batch.Node)
 		if last, err = store.One(last, err); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -31,16 +32,16 @@ func (f *Feed) Report(ctx context.Context, batch *api.UsageBatch) error {
 			return fmt.Errorf("numbering a batch of %s: %w", batch.Node, err)
 		}
 		for _, use := range batch.Uses {
-			if err := f.a.recordUse(ctx, tx, batch.Node, use); err != nil {
+			if err := f.a.recordUse(ctx, tx, batch.Node, use, spent); err != nil {
 				return err
 			}
 		}
-		return nil
+		return f.a.spend(ctx, tx, spent)
 	})
 	if err != nil {
 		return fmt.Errorf("applying usage batch %d of %s: %w", batch.Number, batch.Node, err)
 	}
-	if seq != 0 {
+	if seq != 0 || len(spent) > 0 { // totals have no position
 		f.a.followers.wake()
 	}
 	return nil
@@ -56,13 +57,16 @@ func (f *Feed) LastBatch(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-func (a *Authority) recordUse(ctx context.Context, tx *store.Tx, node string, use api.Usage) error {
+func (a *Authority) recordUse(ctx context.Context, tx *store.Tx, node string, use api.Usage, spent spending) error {
 	if use.Calls == 0 {
 		return nil // only refusals: last use is a use
 	}
 	row, err := tx.TokenBySID(ctx, use.SID)
 	if row, err = store.One(row, err); err != nil {
 		return ignoreNotFound(err)
+	}
+	if err := a.count(ctx, tx, row, use, spent); err != nil {
+		return err
 	}
 	at := int64(use.At)
 	if err := tx.RecordUse(ctx, store.RecordUseParams{SID: use.SID, At: &at, Address: use.Address, Agent: use.Agent, Calls: use.Calls}); err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT id, kind, name, name_key, created_at, suspended_at, suspended_why, expiry_default, expiry_max, revision FROM account WHERE id = $1
+SELECT id, kind, name, name_key, created_at, suspended_at, suspended_why, expiry_default, expiry_max, limits, revision FROM account WHERE id = $1
 `
 
 func (q *Queries) Account(ctx context.Context, id int64) (Account, error) {
@@ -26,13 +26,14 @@ func (q *Queries) Account(ctx context.Context, id int64) (Account, error) {
 		&i.SuspendedWhy,
 		&i.ExpiryDefault,
 		&i.ExpiryMax,
+		&i.Limits,
 		&i.Revision,
 	)
 	return i, err
 }
 
 const accounts = `-- name: Accounts :many
-SELECT id, kind, name, name_key, created_at, suspended_at, suspended_why, expiry_default, expiry_max, revision FROM account
+SELECT id, kind, name, name_key, created_at, suspended_at, suspended_why, expiry_default, expiry_max, limits, revision FROM account
  WHERE (CAST($1 AS TEXT) = '' OR replace(name_key, $1, '') <> name_key)
    AND (CAST($2 AS TEXT) = '' OR kind = $2)
    AND id > $3
@@ -70,6 +71,7 @@ func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]Account, 
 			&i.SuspendedWhy,
 			&i.ExpiryDefault,
 			&i.ExpiryMax,
+			&i.Limits,
 			&i.Revision,
 		); err != nil {
 			return nil, err
@@ -86,8 +88,8 @@ func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]Account, 
 }
 
 const addAccount = `-- name: AddAccount :exec
-INSERT INTO account (id, kind, name, name_key, created_at, suspended_why, expiry_default, expiry_max, revision)
-VALUES ($1, $2, $3, $4, $5, '', $6, $7, 1)
+INSERT INTO account (id, kind, name, name_key, created_at, suspended_why, expiry_default, expiry_max, limits, revision)
+VALUES ($1, $2, $3, $4, $5, '', $6, $7, '', 1)
 `
 
 type AddAccountParams struct {
@@ -135,12 +137,13 @@ func (q *Queries) AddManagement(ctx context.Context, arg AddManagementParams) er
 }
 
 const allAccountFacts = `-- name: AllAccountFacts :many
-SELECT id, suspended_at FROM account ORDER BY id
+SELECT id, suspended_at, limits FROM account ORDER BY id
 `
 
 type AllAccountFactsRow struct {
 	ID          int64
 	SuspendedAt *int64
+	Limits      string
 }
 
 func (q *Queries) AllAccountFacts(ctx context.Context) ([]AllAccountFactsRow, error) {
@@ -152,7 +155,7 @@ func (q *Queries) AllAccountFacts(ctx context.Context) ([]AllAccountFactsRow, er
 	var items []AllAccountFactsRow
 	for rows.Next() {
 		var i AllAccountFactsRow
-		if err := rows.Scan(&i.ID, &i.SuspendedAt); err != nil {
+		if err := rows.Scan(&i.ID, &i.SuspendedAt, &i.Limits); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -202,8 +205,8 @@ func (q *Queries) AllManaged(ctx context.Context) ([]AllManagedRow, error) {
 
 const editAccount = `-- name: EditAccount :execrows
 UPDATE account SET name = $1, name_key = $2, expiry_default = $3, expiry_max = $4,
-       revision = revision + 1
- WHERE id = $5 AND revision = $6
+       limits = $5, revision = revision + 1
+ WHERE id = $6 AND revision = $7
 `
 
 type EditAccountParams struct {
@@ -211,6 +214,7 @@ type EditAccountParams struct {
 	NameKey       string
 	ExpiryDefault *int64
 	ExpiryMax     *int64
+	Limits        string
 	ID            int64
 	Revision      int64
 }
@@ -222,6 +226,7 @@ func (q *Queries) EditAccount(ctx context.Context, arg EditAccountParams) (int64
 		arg.NameKey,
 		arg.ExpiryDefault,
 		arg.ExpiryMax,
+		arg.Limits,
 		arg.ID,
 		arg.Revision,
 	)

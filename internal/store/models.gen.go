@@ -14,6 +14,7 @@ type Account struct {
 	SuspendedWhy  string
 	ExpiryDefault *int64
 	ExpiryMax     *int64
+	Limits        string
 	Revision      int64
 }
 
@@ -102,6 +103,7 @@ type Token struct {
 	ExpiresAt      *int64
 	PrimaryContact *string
 	Emails         string
+	Limits         string
 	CreatedAt      int64
 	CreatedBy      string
 	CreatedName    string

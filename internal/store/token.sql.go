@@ -32,6 +32,29 @@ func (q *Queries) AddIdempotency(ctx context.Context, arg AddIdempotencyParams) 
 	return err
 }
 
+const addQuota = `-- name: AddQuota :exec
+INSERT INTO quota (subject, period, calls, moved_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (subject, period) DO UPDATE SET calls = quota.calls + excluded.calls, moved_at = excluded.moved_at
+`
+
+type AddQuotaParams struct {
+	Subject string
+	Period  int64
+	Calls   int64
+	MovedAt int64
+}
+
+// AddQuota counts allowed calls of a token or an account in one day or month.
+func (q *Queries) AddQuota(ctx context.Context, arg AddQuotaParams) error {
+	_, err := q.db.ExecContext(ctx, addQuota,
+		arg.Subject,
+		arg.Period,
+		arg.Calls,
+		arg.MovedAt,
+	)
+	return err
+}
+
 const addSecret = `-- name: AddSecret :exec
 INSERT INTO secret (sid, digest, created_at) VALUES ($1, $2, $3)
 `
@@ -49,11 +72,11 @@ func (q *Queries) AddSecret(ctx context.Context, arg AddSecretParams) error {
 
 const addToken = `-- name: AddToken :exec
 INSERT INTO token (sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked,
-                   api, version, pins, reach, brands, expires_at, primary_contact, emails,
+                   api, version, pins, reach, brands, expires_at, primary_contact, emails, limits,
                    created_at, created_by, created_name, revision, last_address, last_agent, calls)
 VALUES ($1, $2, $3, $4, $5, $6, 'enabled', $7, $8, '', 0,
-        $9, $10, $11, $12, $13, $14, $15, $16,
-        $7, $17, $8, 1, '', '', 0)
+        $9, $10, $11, $12, $13, $14, $15, $16, $17,
+        $7, $18, $8, 1, '', '', 0)
 `
 
 type AddTokenParams struct {
@@ -73,6 +96,7 @@ type AddTokenParams struct {
 	ExpiresAt      *int64
 	PrimaryContact *string
 	Emails         string
+	Limits         string
 	CreatedBy      string
 }
 
@@ -94,13 +118,14 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
 		arg.ExpiresAt,
 		arg.PrimaryContact,
 		arg.Emails,
+		arg.Limits,
 		arg.CreatedBy,
 	)
 	return err
 }
 
 const allTokens = `-- name: AllTokens :many
-SELECT sid, account, zero, state, pins, reach, brands, expires_at, first_call_at FROM token
+SELECT sid, account, zero, state, pins, reach, brands, expires_at, first_call_at, limits FROM token
  WHERE state <> 'deleted' AND sid > $1
  ORDER BY sid LIMIT CAST($2 AS BIGINT)
 `
@@ -120,6 +145,7 @@ type AllTokensRow struct {
 	Brands      string
 	ExpiresAt   *int64
 	FirstCallAt *int64
+	Limits      string
 }
 
 // AllTokens walks every token that is not deleted, for snapshots and for the diff of a catalogue.
@@ -142,6 +168,7 @@ func (q *Queries) AllTokens(ctx context.Context, arg AllTokensParams) ([]AllToke
 			&i.Brands,
 			&i.ExpiresAt,
 			&i.FirstCallAt,
+			&i.Limits,
 		); err != nil {
 			return nil, err
 		}
@@ -198,6 +225,19 @@ func (q *Queries) CountTokens(ctx context.Context, arg CountTokensParams) (int64
 	return count, err
 }
 
+const dropQuotas = `-- name: DropQuotas :execrows
+DELETE FROM quota WHERE moved_at < $1
+`
+
+// DropQuotas forgets days and months that are long over.
+func (q *Queries) DropQuotas(ctx context.Context, before int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropQuotas, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const dropSecrets = `-- name: DropSecrets :exec
 DELETE FROM secret WHERE sid = $1
 `
@@ -210,8 +250,8 @@ func (q *Queries) DropSecrets(ctx context.Context, sid string) error {
 const editToken = `-- name: EditToken :execrows
 UPDATE token SET name = $1, name_key = $2, description = $3, api = $4, version = $5,
        pins = $6, reach = $7, brands = $8, expires_at = $9,
-       primary_contact = $10, emails = $11, revision = revision + 1
- WHERE account = $12 AND sid = $13 AND revision = $14 AND state <> 'deleted'
+       primary_contact = $10, emails = $11, limits = $12, revision = revision + 1
+ WHERE account = $13 AND sid = $14 AND revision = $15 AND state <> 'deleted'
 `
 
 type EditTokenParams struct {
@@ -226,6 +266,7 @@ type EditTokenParams struct {
 	ExpiresAt      *int64
 	PrimaryContact *string
 	Emails         string
+	Limits         string
 	Account        int64
 	SID            string
 	Revision       int64
@@ -245,6 +286,7 @@ func (q *Queries) EditToken(ctx context.Context, arg EditTokenParams) (int64, er
 		arg.ExpiresAt,
 		arg.PrimaryContact,
 		arg.Emails,
+		arg.Limits,
 		arg.Account,
 		arg.SID,
 		arg.Revision,
@@ -277,7 +319,7 @@ func (q *Queries) Idempotency(ctx context.Context, arg IdempotencyParams) (Idemp
 }
 
 const listTokens = `-- name: ListTokens :many
-SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token
+SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, limits, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token
  WHERE account = $1 AND zero = $2 AND state <> 'deleted'
    AND (CAST($3 AS TEXT) = '' OR replace(name_key, $3, '') <> name_key)
    AND created_at >= $4 AND created_at < $5
@@ -349,6 +391,7 @@ func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]Token
 			&i.ExpiresAt,
 			&i.PrimaryContact,
 			&i.Emails,
+			&i.Limits,
 			&i.CreatedAt,
 			&i.CreatedBy,
 			&i.CreatedName,
@@ -373,7 +416,7 @@ func (q *Queries) ListTokens(ctx context.Context, arg ListTokensParams) ([]Token
 }
 
 const listTokensBack = `-- name: ListTokensBack :many
-SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token
+SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, limits, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token
  WHERE account = $1 AND zero = $2 AND state <> 'deleted'
    AND (CAST($3 AS TEXT) = '' OR replace(name_key, $3, '') <> name_key)
    AND created_at >= $4 AND created_at < $5
@@ -445,6 +488,7 @@ func (q *Queries) ListTokensBack(ctx context.Context, arg ListTokensBackParams) 
 			&i.ExpiresAt,
 			&i.PrimaryContact,
 			&i.Emails,
+			&i.Limits,
 			&i.CreatedAt,
 			&i.CreatedBy,
 			&i.CreatedName,
@@ -483,6 +527,48 @@ func (q *Queries) NameTaken(ctx context.Context, arg NameTakenParams) (int64, er
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const quotasMoved = `-- name: QuotasMoved :many
+SELECT subject, period, calls FROM quota
+ WHERE moved_at >= $1 AND (period = $2 OR period = $3)
+ ORDER BY subject, period
+`
+
+type QuotasMovedParams struct {
+	Since int64
+	Day   int64
+	Month int64
+}
+
+type QuotasMovedRow struct {
+	Subject string
+	Period  int64
+	Calls   int64
+}
+
+// QuotasMoved is what was counted since a time, of one day and one month: both of a subject move together.
+func (q *Queries) QuotasMoved(ctx context.Context, arg QuotasMovedParams) ([]QuotasMovedRow, error) {
+	rows, err := q.db.QueryContext(ctx, quotasMoved, arg.Since, arg.Day, arg.Month)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []QuotasMovedRow
+	for rows.Next() {
+		var i QuotasMovedRow
+		if err := rows.Scan(&i.Subject, &i.Period, &i.Calls); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const recordUse = `-- name: RecordUse :exec
@@ -640,7 +726,7 @@ func (q *Queries) SetUsageNumber(ctx context.Context, arg SetUsageNumberParams) 
 }
 
 const token = `-- name: Token :one
-SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token WHERE account = $1 AND sid = $2
+SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, limits, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token WHERE account = $1 AND sid = $2
 `
 
 type TokenParams struct {
@@ -671,6 +757,7 @@ func (q *Queries) Token(ctx context.Context, arg TokenParams) (Token, error) {
 		&i.ExpiresAt,
 		&i.PrimaryContact,
 		&i.Emails,
+		&i.Limits,
 		&i.CreatedAt,
 		&i.CreatedBy,
 		&i.CreatedName,
@@ -685,7 +772,7 @@ func (q *Queries) Token(ctx context.Context, arg TokenParams) (Token, error) {
 }
 
 const tokenBySID = `-- name: TokenBySID :one
-SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token WHERE sid = $1
+SELECT sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked, api, version, pins, reach, brands, expires_at, primary_contact, emails, limits, created_at, created_by, created_name, revision, first_call_at, last_used_at, last_address, last_agent, calls FROM token WHERE sid = $1
 `
 
 // TokenBySID is for verifiers and for a holder that asks about itself: no account is known yet.
@@ -712,6 +799,7 @@ func (q *Queries) TokenBySID(ctx context.Context, sid string) (Token, error) {
 		&i.ExpiresAt,
 		&i.PrimaryContact,
 		&i.Emails,
+		&i.Limits,
 		&i.CreatedAt,
 		&i.CreatedBy,
 		&i.CreatedName,

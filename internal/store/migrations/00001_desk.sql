@@ -54,6 +54,7 @@ CREATE TABLE account (
     suspended_why   TEXT   NOT NULL,
     expiry_default  BIGINT, -- days a new token lives when nobody chooses; NULL: the installation's, 0: no end
     expiry_max      BIGINT, -- most days a new token may live; NULL: the installation's, 0: no limit
+    limits          TEXT   NOT NULL, -- JSON of api.AccountLimits; '' for none
     revision        BIGINT NOT NULL
 );
 CREATE INDEX account_name ON account (name_key, id);
@@ -108,6 +109,7 @@ CREATE TABLE token (
     expires_at      BIGINT,
     primary_contact TEXT,
     emails          TEXT   NOT NULL, -- JSON: developer e-mail addresses
+    limits          TEXT   NOT NULL, -- JSON of api.Limits; '' for none
     created_at      BIGINT NOT NULL,
     created_by      TEXT   NOT NULL, -- person id or the SID of the API-zero token that asked
     created_name    TEXT   NOT NULL, -- how they were called then
@@ -209,6 +211,16 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_next ON outbox (next_at);
 
+-- Allowed calls of what has a quota, summed in the transaction that applies a batch.
+CREATE TABLE quota (
+    subject  TEXT   NOT NULL, -- SID, or the id of an account
+    period   BIGINT NOT NULL, -- UTC day as YYYYMMDD, or month as YYYYMM
+    calls    BIGINT NOT NULL,
+    moved_at BIGINT NOT NULL, -- when it was counted last
+    PRIMARY KEY (subject, period)
+);
+CREATE INDEX quota_moved ON quota (moved_at);
+
 -- The number of the last usage batch applied per node, so that a batch counts once.
 CREATE TABLE usage_batch (
     node   TEXT   PRIMARY KEY,
@@ -219,6 +231,7 @@ INSERT INTO log (id, seq, hash) VALUES (1, 0, '');
 
 -- +goose Down
 DROP TABLE usage_batch;
+DROP TABLE quota;
 DROP TABLE outbox;
 DROP TABLE link;
 DROP TABLE session;

@@ -1,6 +1,6 @@
 -- name: AddAccount :exec
-INSERT INTO account (id, kind, name, name_key, created_at, suspended_why, expiry_default, expiry_max, revision)
-VALUES (@id, @kind, @name, @name_key, @created_at, '', @expiry_default, @expiry_max, 1);
+INSERT INTO account (id, kind, name, name_key, created_at, suspended_why, expiry_default, expiry_max, limits, revision)
+VALUES (@id, @kind, @name, @name_key, @created_at, '', @expiry_default, @expiry_max, '', 1);
 
 -- name: Account :one
 SELECT * FROM account WHERE id = @id;
@@ -15,7 +15,7 @@ SELECT * FROM account
 -- EditAccount: no row means that somebody else changed it first.
 -- name: EditAccount :execrows
 UPDATE account SET name = @name, name_key = @name_key, expiry_default = @expiry_default, expiry_max = @expiry_max,
-       revision = revision + 1
+       limits = @limits, revision = revision + 1
  WHERE id = @id AND revision = @revision;
 
 -- SuspendAccount: no row means it was suspended already.
@@ -55,7 +55,7 @@ SELECT m.id, m.agency, m.brand, m.starts_at, m.ended_at, g.name AS agency_name, 
 SELECT agency, brand, starts_at FROM management WHERE ended_at IS NULL ORDER BY agency, brand;
 
 -- name: AllAccountFacts :many
-SELECT id, suspended_at FROM account ORDER BY id;
+SELECT id, suspended_at, limits FROM account ORDER BY id;
 
 -- name: Withhold :exec
 INSERT INTO withheld (account, api, scope) VALUES (@account, @api, @scope) ON CONFLICT (account, api, scope) DO NOTHING;

@@ -1,9 +1,9 @@
 -- name: AddToken :exec
 INSERT INTO token (sid, account, zero, name, name_key, description, state, state_at, state_by, state_why, state_locked,
-                   api, version, pins, reach, brands, expires_at, primary_contact, emails,
+                   api, version, pins, reach, brands, expires_at, primary_contact, emails, limits,
                    created_at, created_by, created_name, revision, last_address, last_agent, calls)
 VALUES (@sid, @account, @zero, @name, @name_key, @description, 'enabled', @created_at, @created_name, '', 0,
-        @api, @version, @pins, @reach, @brands, @expires_at, @primary_contact, @emails,
+        @api, @version, @pins, @reach, @brands, @expires_at, @primary_contact, @emails, @limits,
         @created_at, @created_by, @created_name, 1, '', '', 0);
 
 -- name: Token :one
@@ -62,7 +62,7 @@ SELECT COUNT(*) FROM token WHERE account = @account AND name_key = @name_key AND
 -- name: EditToken :execrows
 UPDATE token SET name = @name, name_key = @name_key, description = @description, api = @api, version = @version,
        pins = @pins, reach = @reach, brands = @brands, expires_at = @expires_at,
-       primary_contact = @primary_contact, emails = @emails, revision = revision + 1
+       primary_contact = @primary_contact, emails = @emails, limits = @limits, revision = revision + 1
  WHERE account = @account AND sid = @sid AND revision = @revision AND state <> 'deleted';
 
 -- SetTokenState: no row means it is in that state already, or gone. A lock can be put on a state that the
@@ -89,7 +89,7 @@ SELECT digest, created_at, until_at FROM secret WHERE sid = @sid ORDER BY create
 
 -- AllTokens walks every token that is not deleted, for snapshots and for the diff of a catalogue.
 -- name: AllTokens :many
-SELECT sid, account, zero, state, pins, reach, brands, expires_at, first_call_at FROM token
+SELECT sid, account, zero, state, pins, reach, brands, expires_at, first_call_at, limits FROM token
  WHERE state <> 'deleted' AND sid > @after
  ORDER BY sid LIMIT CAST(@n AS BIGINT);
 
@@ -121,3 +121,18 @@ SELECT number FROM usage_batch WHERE node = @node;
 -- name: SetUsageNumber :exec
 INSERT INTO usage_batch (node, number) VALUES (@node, @number)
 ON CONFLICT (node) DO UPDATE SET number = excluded.number;
+
+-- AddQuota counts allowed calls of a token or an account in one day or month.
+-- name: AddQuota :exec
+INSERT INTO quota (subject, period, calls, moved_at) VALUES (@subject, @period, @calls, @moved_at)
+ON CONFLICT (subject, period) DO UPDATE SET calls = quota.calls + excluded.calls, moved_at = excluded.moved_at;
+
+-- QuotasMoved is what was counted since a time, of one day and one month: both of a subject move together.
+-- name: QuotasMoved :many
+SELECT subject, period, calls FROM quota
+ WHERE moved_at >= @since AND (period = @day OR period = @month)
+ ORDER BY subject, period;
+
+-- DropQuotas forgets days and months that are long over.
+-- name: DropQuotas :execrows
+DELETE FROM quota WHERE moved_at < @before;

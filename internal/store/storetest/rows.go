@@ -148,3 +148,43 @@ func foreignKeys(t *testing.T, empty func(testing.TB) string) {
 		t.Error("a member of no account was kept")
 	}
 }
+
+func quotas(t *testing.T, empty func(testing.TB) string) {
+	db := open(t, empty(t))
+	ctx := t.Context()
+	add := func(subject string, period, calls, at int64) {
+		act(t, db, func(ctx context.Context, tx *store.Tx) error {
+			return tx.AddQuota(ctx, store.AddQuotaParams{Subject: subject, Period: period, Calls: calls, MovedAt: at})
+		})
+	}
+	const day, month = 20261031, 202610
+	add(sid(1), day, 3, 10)
+	add(sid(1), day, 4, 20)
+	add(sid(1), month, 7, 20)
+	add(sid(1), 20261030, 100, 5)
+	add("4711", month, 1, 11)
+	moved := func(since int64) []store.QuotasMovedRow {
+		rows, err := db.Read().QuotasMoved(ctx, store.QuotasMovedParams{Since: since, Day: day, Month: month})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	both := []store.QuotasMovedRow{{Subject: sid(1), Period: month, Calls: 7}, {Subject: sid(1), Period: day, Calls: 7}}
+	if diff := cmp.Diff(append(both, store.QuotasMovedRow{Subject: "4711", Period: month, Calls: 1}), moved(0)); diff != "" {
+		t.Errorf("all (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(both, moved(12)); diff != "" {
+		t.Errorf("what moved since 12 (-want +got):\n%s", diff)
+	}
+	act(t, db, func(ctx context.Context, tx *store.Tx) error {
+		n, err := tx.DropQuotas(ctx, 11)
+		if n != 1 {
+			t.Errorf("%d old rows were dropped, want the one of the day before", n)
+		}
+		return err
+	})
+	if len(moved(0)) != 3 {
+		t.Errorf("left: %v", moved(0))
+	}
+}

@@ -40,6 +40,7 @@ func Run(t *testing.T, empty func(testing.TB) string) {
 		{"ADraftIsSpentOnce", drafts},
 		{"AMessageIsLeasedOnce", leases},
 		{"OneUsageBatchCountsOnce", usage},
+		{"QuotasAddUp", quotas},
 		{"NamesThatDifferByCaseConflict", names},
 		{"AccountsAreApart", accounts},
 		{"NullsAreNulls", nulls},
