@@ -194,7 +194,7 @@ func populate(ctx context.Context, env *testscript.Env, db *store.DB, desk *auth
 			return err
 		}
 		made, err := desk.CreateToken(ctx, operator, account, api.TokenCreate{
-			Name: "management", API: authority.ZeroAPI, Scopes: mayHold(offer, account), PrimaryContact: map[int64]string{1001: ada.Person}[account],
+			Name: "management", API: authority.ZeroAPI, Scopes: mayHold(offer), PrimaryContact: map[int64]string{1001: ada.Person}[account],
 		}, authority.Once{})
 		if err != nil {
 			return fmt.Errorf("making %s: %w", variable, err)
@@ -205,7 +205,7 @@ func populate(ctx context.Context, env *testscript.Env, db *store.DB, desk *auth
 }
 
 // mayHold lists the scopes of the management API that a token of the account may hold.
-func mayHold(offer api.Offer, account int64) []string {
+func mayHold(offer api.Offer) []string {
 	var scopes []string
 	for _, a := range offer.APIs {
 		if !a.Zero {
@@ -213,7 +213,7 @@ func mayHold(offer api.Offer, account int64) []string {
 		}
 		for _, c := range a.Versions[0].Categories {
 			for _, s := range c.Scopes {
-				if account == 0 || c.Name != "Accounts" && c.Name != "Catalogue" {
+				if s.Allowed {
 					scopes = append(scopes, s.Name)
 				}
 			}
