@@ -341,6 +341,26 @@ func TestTheWizardInABrowserWithoutScripts(t *testing.T) {
 	b.reach("the link to the token's page", `e.tagName == "A" && e.pathname.endsWith("`+sid+`")`)
 }
 
+// What a button does in the page and what it does as a form's button are the same.
+func TestReadOnlyTicksTheSameWithAndWithoutScripts(t *testing.T) {
+	d := newDesk(t)
+	plain := d.atScopes(specialistMail)
+	plain.press("Read only", nil)
+	b := d.tab()
+	b.signIn(specialistMail)
+	b.goTo(plain.page.url.RequestURI()[:strings.Index(plain.page.url.RequestURI(), "?")])
+	next := chromedp.Click(chromedp.CSS("[value=next].button-main"))
+	b.leads(chromedp.SendKeys(chromedp.CSS("#name"), "In the page"), next)
+	b.leads(next)
+	b.do(chromedp.Click(chromedp.CSS("[data-read-only]")))
+	for _, name := range []string{"scope", "category"} {
+		got := script[string](b, `[...document.querySelectorAll("[name=`+name+`]:checked")].map(e => e.value).join(" ")`)
+		if want := plain.page.checked(name); got != want || got == "" {
+			t.Errorf("%s in the page: %s\nas a form: %s", name, got, want)
+		}
+	}
+}
+
 // sample fills the desk as the demo does: versions, states, reach and ends of every kind.
 func (d *desk) sample() map[string]string {
 	d.Helper()

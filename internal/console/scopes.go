@@ -86,13 +86,15 @@ func (b *boxes) elsewhere(kept []string, open []openVersion, posted []string, va
 	return out
 }
 
-// readOnly ticks every box that only reads and that this person may give, and no other.
+// readOnly ticks every box that only reads and that this person may give, and no other. A sensitive one
+// it leaves as it is: nobody gives it without having looked at it.
 func (b *boxes) readOnly(open []openVersion) {
+	before := b.Ticked
 	b.On, b.Ticked = nil, nil
 	for _, o := range open {
 		for _, c := range o.version.Categories {
 			for _, s := range c.Scopes {
-				if s.Access == "read" && s.Allowed && s.Sensitive == "" {
+				if s.Access == "read" && (s.Allowed && s.Sensitive == "" || slices.Contains(before, o.box(s.Name))) {
 					b.Ticked = append(b.Ticked, o.box(s.Name))
 					b.switchOn(o.category(c))
 				}

@@ -111,6 +111,12 @@ func TestReadOnlyTicksWhatOnlyReads(t *testing.T) {
 	}
 	b.next("create", nil)
 	b.says("It may only read")
+	b.press("Back", nil)
+	b.press("go=all:agency.advertisers", nil)
+	b.press("Read only", nil)
+	if !strings.Contains(b.page.checked("scope"), boxAds) {
+		t.Error("Read only takes a sensitive scope away that somebody has ticked")
+	}
 }
 
 func TestClearAllCanBeTakenBack(t *testing.T) {

@@ -375,7 +375,8 @@
         }, button);
       } else if (button.hasAttribute("data-read-only")) {
         act("Read only.", () => {
-          for (const b of boxes) b.checked = b.hasAttribute("data-read") && (free(b) || b.checked);
+          // A sensitive scope stays as it is: nobody gives it without having looked at it.
+          for (const b of boxes) b.checked = b.hasAttribute("data-read") && (b.checked || free(b) && !b.hasAttribute("data-sensitive"));
           for (const g of groups) g.toggle.checked = g.boxes.some((b) => b.checked);
         }, button);
       } else {
