@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -115,14 +116,25 @@ func (r *run) spoofed(ctx context.Context, credential string) {
 	}
 	wrong := ""
 	if len(kept) > 0 {
-		var names []string
-		for field := range kept {
-			names = append(names, field)
-		}
-		slices.Sort(names)
-		wrong = "The API got the client's own value in " + strings.Join(names, ", ") + "."
+		wrong = "The API got the client's own value in " + strings.Join(slices.Sorted(maps.Keys(kept)), ", ") + "."
+	}
+	if lost := r.taken(ctx, credential); len(lost) > 0 {
+		wrong = strings.TrimSpace(wrong + " A client that names them in Connection takes these away from the API: " + strings.Join(lost, ", ") + ".")
 	}
 	r.verdict("spoofed", titleSpoofed, "Values of a client's own making do not reach the API.", wrong)
+}
+
+// taken names the identity fields in Connection, and says which are lost by it (class 15).
+func (r *run) taken(ctx context.Context, credential string) (lost []string) {
+	a := r.send(ctx, ask{method: http.MethodGet, path: r.Token.Path, fields: []string{credential, "Connection: " + strings.Join(IdentityHeaders[:], ", ")}})
+	for _, seen := range a.seen {
+		for _, field := range IdentityHeaders {
+			if field != "X-Counterfoil-Brand" && seen.Header.Get(field) == "" {
+				lost = append(lost, field)
+			}
+		}
+	}
+	return lost
 }
 
 // bad repeats the bad spellings and claims with a token that would open the good one.

@@ -69,6 +69,7 @@ var fixes = map[string][]Fix{
 		{"nginx", "proxy_set_header X-Counterfoil-… $counterfoil_…; for all seven, also those that are empty"},
 		{"nginx", "underscores_in_headers off; ignore_invalid_headers on;"},
 		{"Caddy", "request_header -*counterfoil* before forward_auth, inside of route"},
+		{"Caddy", "header_up X-Counterfoil-… {http.request.header.X-Counterfoil-…} in reverse_proxy, for all seven"},
 		{"HAProxy", "http-request del-header x-counterfoil- -m beg, and option http-restrict-req-hdr-names delete"},
 		{"Traefik", "authResponseHeaders with all seven, and aliasHeadersStrategy: delete at the entry point"},
 	},

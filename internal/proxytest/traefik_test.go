@@ -98,6 +98,7 @@ func traefik(t *testing.T, doorsAddress, upstream string) *proxytest.Proxy {
 	forward.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(t.Output(), nil), slog.LevelError)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		dropNamed(r.Header)          // at its entry point, before anything else
 		for name := range r.Header { // aliasHeadersStrategy: delete
 			if strings.ContainsAny(name, "_.") {
 				delete(r.Header, name)
@@ -141,15 +142,21 @@ func traefik(t *testing.T, doorsAddress, upstream string) *proxytest.Proxy {
 	return &proxytest.Proxy{Name: "traefik", Address: server.Listener.Addr().String()}
 }
 
+// dropNamed takes away Connection and what it names.
+func dropNamed(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			h.Del(textproto.TrimString(name))
+		}
+	}
+	h.Del("Connection")
+}
+
 // traefikFields are the fields of a question: the client's, without those of its connection and its
 // X-Forwarded-*, and Traefik's own.
 func traefikFields(r *http.Request) http.Header {
 	fields := r.Header.Clone()
-	for _, line := range fields["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			fields.Del(textproto.TrimString(name))
-		}
-	}
+	dropNamed(fields)
 	for _, name := range []string{"Connection", "Keep-Alive", "Te", "Trailers", "Transfer-Encoding", "Upgrade", "Proxy-Authorization", "Proxy-Authenticate"} {
 		fields.Del(name)
 	}
