@@ -235,7 +235,7 @@ func TestMatchTellsHowARequestReads(t *testing.T) {
 	var m decide.Match
 	reason := table.Match(&decide.Request{
 		Method: "POST", Target: "/Agencies/AAA/Actions/ab?x=1&IrVersion=3", Host: "api.example.com",
-		Header: map[string][]string{"X-HTTP-METHOD-OVERRIDE": {"DELETE"}, "ir-version": {"3"}},
+		Fields: []decide.Field{{Name: "X-HTTP-METHOD-OVERRIDE", Values: []string{"DELETE"}}, {Name: "ir-version", Values: []string{"3"}}},
 	}, &m)
 	got := []string{reason.String(), m.API().Name, string(m.Bind()), m.Bound(), m.Method(), m.Path(), m.Named(), m.Methods()}
 	want := []string{"allow", "agency", "sid", "AAA", "DELETE", "/Agencies/AAA/Actions/ab", "3", "DELETE"}

@@ -130,7 +130,7 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Add("POST", "/Agencies/AAA/Actions", "API.example.com:443", "X_HTTP.Method", "GET")
 	f.Fuzz(func(t *testing.T, method, target, host, field, value string) {
-		r := &decide.Request{Method: method, Target: target, Host: host, Header: map[string][]string{field: {value}}}
+		r := &decide.Request{Method: method, Target: target, Host: host, Fields: []decide.Field{{Name: field, Values: []string{value}}}}
 		reason, m, v := ask(table, r, caller)
 		if again, _, _ := ask(table, r, caller); again != reason {
 			t.Fatalf("%v, then %v", reason, again)

@@ -1,6 +1,9 @@
 package decide
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // A parameter takes any segment, so it also takes what a careless server would read as a literal beside it:
 // with /Jobs/{Id} and /Jobs/export, servers that fold case run the export for /Jobs/EXPORT, those that cut
@@ -11,6 +14,9 @@ import "bytes"
 // lookAlike notes in r whether segment i, which is no literal of n, is only careless away from another branch
 // of n that has a template for the rest of the path.
 func (m *Match) lookAlike(r *reading, n *node, s string, i int) {
+	if !m.path.escaped && !n.near(s, i == m.path.count-1) {
+		return
+	}
 	var buffer [maxSegment]byte
 	plain := careless(buffer[:0], s)
 	for _, twin := range n.twins[string(plain)] {
@@ -29,6 +35,20 @@ func (m *Match) lookAlike(r *reading, n *node, s string, i int) {
 	for _, twin := range n.twins[string(plain[:dot])] {
 		r.twofold = r.twofold || twin.leaf != nil
 	}
+}
+
+// near reports whether some branch of n could be meant by s, by lengths alone, which most ids that stand
+// beside a literal rule out. It does not count escapes.
+func (n *node) near(s string, last bool) bool {
+	if n.lengths>>(len(s)&63)&1 == 1 {
+		return true
+	}
+	for k := range n.partials {
+		if len(s) > len(n.partials[k].twin[0])+len(n.partials[k].twin[1]) {
+			return true
+		}
+	}
+	return last && strings.IndexByte(s, '.') >= 0
 }
 
 // leads reports whether some template goes on from n with segment i.

@@ -3,10 +3,10 @@ package decide
 // Request is what is judged of a request: how it reads, never what it carries.
 type Request struct {
 	Method string
-	Target string              // the raw request target: origin-form, or absolute-form with the host in Host
-	Host   string              // the Host field or :authority, raw
-	Header map[string][]string // keys as net/http has them; any case is understood
-	Now    int64               // microseconds since the Unix epoch, UTC
+	Target string  // the raw request target: origin-form, or absolute-form with the host in Host
+	Host   string  // the Host field or :authority, raw
+	Fields []Field // in any order, each name once; any case is understood
+	Now    int64   // microseconds since the Unix epoch, UTC
 }
 
 // Match is how a request reads, before anybody knows who sent it. It is filled by [Table.Match] and judged
@@ -97,8 +97,12 @@ func (m *Match) forget() {
 }
 
 func (m *Match) read(t *Table, r *Request) Reason {
-	authority, text, query, ok := splitTarget(r.Target)
-	if !ok || !m.path.parse(text) {
+	authority, rest, ok := splitTarget(r.Target)
+	if !ok {
+		return MalformedRequest
+	}
+	query, ok := m.path.parse(rest)
+	if !ok {
 		m.path.text = ""
 		return MalformedRequest
 	}
@@ -108,7 +112,7 @@ func (m *Match) read(t *Table, r *Request) Reason {
 	if m.method, ok = parseMethod(r.Method); !ok {
 		return MalformedRequest
 	}
-	t.fields.scan(r.Header, &m.fields)
+	t.fields.scan(r.Fields, &m.fields)
 	if query != "" && !scanQuery(query, t.parameters, &m.queries) {
 		return MalformedRequest
 	}

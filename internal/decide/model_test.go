@@ -255,7 +255,7 @@ func (c *modelCall) ask(table *decide.Table) (decide.Reason, *decide.Verdict) {
 	}
 	r := &decide.Request{Method: c.method, Target: "/A/" + c.pathSID + "/" + strings.Join(c.segments, "/")}
 	if c.named != "" {
-		r.Header = map[string][]string{"Api-Version": {c.named}}
+		r.Fields = []decide.Field{{Name: "Api-Version", Values: []string{c.named}}}
 	}
 	reason, _, v := ask(table, r, caller)
 	return reason, v

@@ -25,13 +25,14 @@ type path struct {
 // segment returns raw segment i.
 func (p *path) segment(i int) string { return p.text[p.starts[i] : p.starts[i+1]-1] }
 
-// Classes of octets in a path.
+// Classes of octets in a path, each a bit, so that several octets can be looked at together.
 const (
-	illegal    uint8 = iota // controls, space, non-ASCII, and # ; \ " < > [ ] ^ ` { | } ?
-	unreserved              // RFC 3986, section 2.3
-	special                 // ! $ & ' ( ) * + , = : @ (sub-delims without the semicolon, which Java cuts at)
+	unreserved uint8 = 1 << iota // RFC 3986, section 2.3
+	special                      // ! $ & ' ( ) * + , = : @ (sub-delims without the semicolon, which Java cuts at)
 	slash
 	percent
+	question // ends the path
+	illegal  // controls, space, non-ASCII, and # ; \ " < > [ ] ^ ` { | }
 )
 
 var octets = func() (class [256]uint8) {
@@ -45,6 +46,10 @@ var octets = func() (class [256]uint8) {
 			class[c] = slash
 		case c == '%':
 			class[c] = percent
+		case c == '?':
+			class[c] = question
+		default:
+			class[c] = illegal
 		}
 	}
 	return class
@@ -54,26 +59,26 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// parse reads text, which begins with a slash and ends before the first question mark. It reports false
-// for whatever some server would read as another path: a dot segment, an empty segment (so a double or a
-// trailing slash), an octet outside the path alphabet, an escape that has another spelling or hides a
-// delimiter. Such a path is refused, never repaired.
-func (p *path) parse(text string) bool {
+// parse reads text, which begins with a slash, up to the first question mark, and returns what follows
+// that. It reports false for whatever some server would read as another path: a dot segment, an empty
+// segment (so a double or a trailing slash), an octet outside the path alphabet, an escape that has another
+// spelling or hides a delimiter. Such a path is refused, never repaired.
+func (p *path) parse(text string) (query string, ok bool) {
 	p.text, p.count, p.special, p.escaped, p.long = text, 0, 0, false, false
-	if text == "/" {
-		p.starts[0] = 2
-		return true
-	}
 	start, marked := 1, false
 	for i := 1; i < len(text); i++ {
-		class := octets[text[i]]
-		if class == unreserved {
-			continue
+		// Most octets are unreserved: four at a time halve what reading a path takes.
+		for rest := text[i:]; len(rest) >= 4 && octets[rest[0]]|octets[rest[1]]|octets[rest[2]]|octets[rest[3]] == unreserved; rest = rest[4:] {
+			i += 4
 		}
-		switch class {
+		if i == len(text) {
+			break
+		}
+		switch octets[text[i]] {
+		case unreserved:
 		case slash:
 			if !p.end(start, i, marked) {
-				return false
+				return "", false
 			}
 			start, marked = i+1, false
 		case special:
@@ -81,15 +86,27 @@ func (p *path) parse(text string) bool {
 		case percent:
 			n := escape(text[i:])
 			if n == 0 {
-				return false
+				return "", false
 			}
 			marked, p.escaped = true, true
 			i += n - 1
+		case question:
+			p.text, query = text[:i], text[i+1:]
+			return query, p.last(start, marked)
 		default:
-			return false
+			return "", false
 		}
 	}
-	return p.end(start, len(text), marked)
+	return "", p.last(start, marked)
+}
+
+// last ends the path with the segment that begins at start. The root alone has none.
+func (p *path) last(start int, marked bool) bool {
+	if p.text == "/" {
+		p.starts[0] = 2
+		return true
+	}
+	return p.end(start, len(p.text), marked)
 }
 
 // end takes the segment text[start:end].
@@ -180,26 +197,24 @@ func foldsToDelimiter(r rune) bool {
 	return false
 }
 
-// splitTarget cuts a request target into path and query. The authority is empty for origin-form. Only
+// splitTarget takes the authority off a request target; it is empty for origin-form. Only
 // origin-form and absolute-form with http or https are read (RFC 9112, section 3.2); "*" and the
 // authority-form of CONNECT have no path to judge. Everything outside the path must be visible ASCII
 // without #, so that it is the same line in HTTP/1 and HTTP/2 (class 20).
-func splitTarget(target string) (authority, pathText, query string, ok bool) {
+func splitTarget(target string) (authority, rest string, ok bool) {
 	if target == "" || len(target) > maxTarget {
-		return "", "", "", false
+		return "", "", false
 	}
-	rest := target
-	if target[0] != '/' {
-		after, isHTTP := strings.CutPrefix(target, "http://")
-		if !isHTTP {
-			after, isHTTP = strings.CutPrefix(target, "https://")
-		}
-		at := strings.IndexByte(after, '/')
-		if !isHTTP || at <= 0 {
-			return "", "", "", false
-		}
-		authority, rest = after[:at], after[at:]
+	if target[0] == '/' {
+		return "", target, true
 	}
-	pathText, query, _ = strings.Cut(rest, "?")
-	return authority, pathText, query, true
+	after, isHTTP := strings.CutPrefix(target, "http://")
+	if !isHTTP {
+		after, isHTTP = strings.CutPrefix(target, "https://")
+	}
+	at := strings.IndexByte(after, '/')
+	if !isHTTP || at <= 0 {
+		return "", "", false
+	}
+	return after[:at], after[at:], true
 }

@@ -269,7 +269,7 @@ func ask(table *decide.Table, r *decide.Request, c *decide.Caller) (decide.Reaso
 // a quoted Go string.
 func parseRequest(t testing.TB, line string) *decide.Request {
 	t.Helper()
-	r := &decide.Request{Host: "api.example.com", Header: http.Header{}}
+	r, header := &decide.Request{Host: "api.example.com"}, http.Header{}
 	take := func() string {
 		line = strings.TrimLeft(line, " ")
 		if quoted, err := strconv.QuotedPrefix(line); err == nil {
@@ -307,9 +307,9 @@ func parseRequest(t testing.TB, line string) *decide.Request {
 		if !found {
 			t.Fatalf("sheet: %q is no field", inner)
 		}
-		header := http.Header(r.Header)
 		header.Add(key, strings.TrimSpace(value))
 	}
+	r.Fields = decide.AppendFields(nil, header)
 	return r
 }
 

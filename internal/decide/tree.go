@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// names finds something by a name. A handful is compared one by one, which is faster than hashing.
+// names finds something by a name: open addressing over a quick hash, at most a quarter full, which takes
+// a third of the time of a map. The names are the catalogue's own, so nobody who asks can pile them up.
 type names[T any] struct {
-	few  []entry[T]
-	many map[string]T
+	places []entry[T] // a power of two, or none; a free one has the empty name, which no segment has
+	count  int
 }
 
 type entry[T any] struct {
@@ -16,34 +17,63 @@ type entry[T any] struct {
 	value T
 }
 
-const handful = 8
-
 func (n *names[T]) get(name string) (value T, found bool) {
-	if n.many != nil {
-		value, found = n.many[name]
-		return value, found
+	if n.count == 0 || name == "" {
+		return value, false
 	}
-	for i := range n.few {
-		if e := &n.few[i]; e.name == name {
-			return e.value, true
-		}
+	if e := n.place(name); e.name == name {
+		return e.value, true
 	}
 	return value, false
 }
 
-func (n *names[T]) put(name string, value T) {
-	if n.many != nil {
-		n.many[name] = value
-		return
-	}
-	n.few = append(n.few, entry[T]{name, value})
-	if len(n.few) > handful {
-		n.many = make(map[string]T, len(n.few))
-		for _, e := range n.few {
-			n.many[e.name] = e.value
+// place is where name is, or the free place where it would be.
+func (n *names[T]) place(name string) *entry[T] {
+	for at := quickHash(name); ; at++ {
+		if e := &n.places[at&uint32(len(n.places)-1)]; e.name == name || e.name == "" {
+			return e
 		}
-		n.few = nil
 	}
+}
+
+// put adds a name that is not there yet.
+func (n *names[T]) put(name string, value T) {
+	if 4*n.count >= len(n.places) {
+		old := n.places
+		n.places = make([]entry[T], max(4, 2*len(old)))
+		for _, e := range old {
+			if e.name != "" {
+				*n.place(e.name) = e
+			}
+		}
+	}
+	*n.place(name) = entry[T]{name, value}
+	n.count++
+}
+
+// quickHash mixes the length with the first and the last eight octets. What differs in the middle alone has
+// one hash and is found by comparing.
+func quickHash(s string) uint32 {
+	var a, b uint64
+	switch n := len(s); {
+	case n >= 8:
+		a, b = eight(s), eight(s[n-8:])
+	case n >= 4:
+		a, b = four(s), four(s[n-4:])
+	default:
+		a, b = uint64(s[0])<<8|uint64(s[n/2]), uint64(s[n-1])
+	}
+	high, low := bits.Mul64(a^uint64(len(s))^0x9e3779b97f4a7c15, b^0xbf58476d1ce4e5b9)
+	return uint32(high ^ low) // every octet has its say in the lowest bits of high
+}
+
+func four(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+}
+
+func eight(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // node is one position of the segment tree that all versions of an API share. One walk finds what a path
@@ -55,6 +85,7 @@ type node struct {
 	parameter *node
 	leaf      *leaf              // a template ends here
 	twins     map[string][]*node // literals, by what a careless server takes for them
+	lengths   uint64             // of the keys of twins, modulo 64: bit n for n bytes
 }
 
 type branch struct {
@@ -113,6 +144,7 @@ func (n *node) grow(s *segment) *node {
 			}
 			plain := strings.ToLower(s.before)
 			n.twins[plain] = append(n.twins[plain], next)
+			n.lengths |= 1 << (len(plain) & 63)
 		}
 		return next
 	case partial:

@@ -8,6 +8,9 @@ import (
 	"counterfoil.dev/counterfoil/internal/decide"
 )
 
+// usualFields is how many fields of a request are judged without allocating.
+const usualFields = 32
+
 // Decision is the answer to one request. The zero value refuses. It may be used again, which saves its
 // allocation; what [Verifier.Verify] wrote is overwritten whole.
 type Decision struct {
@@ -30,7 +33,8 @@ type Decision struct {
 	accountText string
 	brandText   string
 	table       *decide.Table // that judged
-	asked       decide.Request
+	target      string
+	fields      [usualFields]decide.Field // room for a copy of the request's
 	match       decide.Match
 	verdict     decide.Verdict
 	caller      decide.Caller
@@ -56,7 +60,7 @@ func (d *Decision) Path() string {
 // Origin is the target in origin-form, octet for octet what was judged: the form in which it goes to a
 // backend. It is "" where no target was judged.
 func (d *Decision) Origin() string {
-	target := d.asked.Target
+	target := d.target
 	if target == "" || target[0] == '/' {
 		return target
 	}
@@ -84,7 +88,7 @@ func (d *Decision) begin(r *Request) {
 	d.Allowed, d.Code, d.Known = false, api.CodeInternal, false
 	d.Account, d.SID, d.API, d.Version, d.Scope, d.Brand = 0, "", "", "", "", 0
 	d.accountText, d.brandText, d.table, d.ends, d.detail = "", "", nil, 0, ""
-	d.asked = decide.Request{}
+	d.target = ""
 	d.verdict = decide.Verdict{Missing: d.verdict.Missing[:0]}
 	d.RequestID = r.ID
 }

@@ -162,8 +162,12 @@ func (v *Verifier) judge(r *Request, d *Decision) {
 
 // route judges target, credential form, route and staleness, in this order, and says whether to go on.
 func (v *Verifier) route(table *decide.Table, r *Request, d *Decision, now time.Time, form api.Code) bool {
-	d.asked = decide.Request{Method: r.Method, Target: r.Target, Host: r.Host, Header: r.Header, Now: now.UnixMicro()}
-	reason := table.Match(&d.asked, &d.match)
+	d.target = r.Target
+	asked := decide.Request{
+		Method: r.Method, Target: r.Target, Host: r.Host, Fields: decide.AppendFields(d.fields[:0], r.Header), Now: now.UnixMicro(),
+	}
+	reason := table.Match(&asked, &d.match)
+	clear(asked.Fields) // a Decision is used again, and must not keep a credential alive until then
 	deaf, heard := v.hearing.deaf(now)
 	switch {
 	case reason == decide.MalformedRequest:
