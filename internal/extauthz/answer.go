@@ -7,12 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	rpc "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"counterfoil.dev/counterfoil/internal/verify"
 )
@@ -34,43 +29,60 @@ func isIdentity(key string) bool { return slices.Contains(verify.IdentityHeaders
 // envoy.filters.http.ext_authz: the identity headers' values, but for the request id.
 var metadataKeys = [...]string{"account", "sid", "api", "version", "scope", "brand"}
 
-var (
-	allowed      = &rpc.Status{Code: int32(codes.OK)}
-	unauthorized = &rpc.Status{Code: int32(codes.Unauthenticated)}
-	denied       = &rpc.Status{Code: int32(codes.PermissionDenied)}
+// Fields of envoy.service.auth.v3 and of what it is made of.
+const (
+	responseStatus, responseDenied, responseOK, responseMetadata = 1, 2, 3, 4 // CheckResponse
+	statusCode                                                   = 1          // google.rpc.Status, envoy.type.v3.HttpStatus
+	okHeaders, okRemove                                          = 2, 5       // OkHttpResponse
+	deniedStatus, deniedHeaders, deniedBody                      = 1, 2, 3    // DeniedHttpResponse
+	optionHeader, optionAction, optionKeepEmpty                  = 1, 3, 4    // HeaderValueOption
+	pairKey, pairValue                                           = 1, 2       // HeaderValue, and an entry of a map
+	structFields, valueText                                      = 1, 3       // google.protobuf.Struct and Value
 )
+
+// overwrite is OVERWRITE_IF_EXISTS_OR_ADD: never beside what the client sent (SECURITY.md, class 14). The
+// older field append says the same by its absence.
+const overwrite = 2
+
+// sized is room for most answers.
+const sized = 1 << 10
 
 // allow tells the proxy to let the request pass: with all identity headers, whether empty or not, in place
 // of what the client sent, and without the fields that no backend should see (SECURITY.md, classes 13, 14).
-func (q *question) allow() *authv3.CheckResponse {
+func (q *question) allow() answer {
 	d := &q.decision
 	values := d.Identity()
-	ok := &authv3.OkHttpResponse{Headers: make([]*corev3.HeaderValueOption, len(values))}
-	options := make([]corev3.HeaderValueOption, len(values))
-	fields := make([]corev3.HeaderValue, len(values))
+	a, at := make(answer, 0, sized).begin(responseStatus)
+	a, ok := a.end(at).begin(responseOK)
 	for i, value := range values {
-		fields[i].Key, fields[i].Value = identityNames[i], value
-		options[i].Header, options[i].KeepEmptyValue = &fields[i], true
-		// Not the older field append, whose absence means the same: never beside what the client sent.
-		options[i].AppendAction = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
-		ok.Headers[i] = &options[i]
+		a = a.header(okHeaders, identityNames[i], value)
 	}
-	ok.HeadersToRemove = slices.Clone(q.aliases)
-	if a := d.Catalogued(); a == nil || !a.ForwardCredential {
-		ok.HeadersToRemove = append(ok.HeadersToRemove, "authorization")
+	for _, name := range q.aliases {
+		a = a.text(okRemove, name)
 	}
-	facts := make(map[string]*structpb.Value, len(metadataKeys))
+	if api := d.Catalogued(); api == nil || !api.ForwardCredential {
+		a = a.text(okRemove, "authorization")
+	}
+	a, facts := a.end(ok).begin(responseMetadata)
 	for i, key := range metadataKeys {
-		facts[key] = structpb.NewStringValue(values[i])
+		var entry, fact int
+		a, entry = a.begin(structFields)
+		a, fact = a.text(pairKey, key).begin(pairValue)
+		a = a.text(valueText, values[i]).end(fact).end(entry)
 	}
-	return &authv3.CheckResponse{
-		Status: allowed, HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: ok},
-		DynamicMetadata: &structpb.Struct{Fields: facts},
-	}
+	return a.end(facts)
+}
+
+// header adds a HeaderValueOption.
+func (a answer) header(number int, name, value string) answer {
+	a, option := a.begin(number)
+	a, pair := a.begin(optionHeader)
+	a = a.text(pairKey, name).text(pairValue, value).end(pair)
+	return a.value(optionAction, overwrite).value(optionKeepEmpty, 1).end(option)
 }
 
 // refuse hands the client what a forward-auth door answers: same status, same challenge, same problem.
-func (s *Server) refuse(d *verify.Decision) *authv3.CheckResponse {
+func (s *Server) refuse(d *verify.Decision) answer {
 	page := &page{header: http.Header{}}
 	s.verifier.Refuse(page, d, verify.ForwardAuth)
 	return page.denial()
@@ -87,19 +99,19 @@ func (p *page) Header() http.Header         { return p.header }
 func (p *page) WriteHeader(status int)      { p.status = status }
 func (p *page) Write(b []byte) (int, error) { return p.body.Write(b) }
 
-func (p *page) denial() *authv3.CheckResponse {
-	no := &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: typev3.StatusCode(p.status)}, Body: p.body.String()}
+func (p *page) denial() answer {
+	code := codes.PermissionDenied
+	if p.status == http.StatusUnauthorized {
+		code = codes.Unauthenticated
+	}
+	a, at := make(answer, 0, sized).begin(responseStatus)
+	a, no := a.value(statusCode, uint64(code)).end(at).begin(responseDenied)
+	a, at = a.begin(deniedStatus)
+	a = a.value(statusCode, uint64(p.status)).end(at)
 	for _, name := range slices.Sorted(maps.Keys(p.header)) {
 		for _, value := range p.header[name] {
-			no.Headers = append(no.Headers, &corev3.HeaderValueOption{
-				Header:       &corev3.HeaderValue{Key: strings.ToLower(name), Value: value},
-				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-			})
+			a = a.header(deniedHeaders, strings.ToLower(name), value)
 		}
 	}
-	status := denied
-	if p.status == http.StatusUnauthorized {
-		status = unauthorized
-	}
-	return &authv3.CheckResponse{Status: status, HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: no}}
+	return a.text(deniedBody, p.body.String()).end(no)
 }

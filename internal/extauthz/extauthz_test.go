@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"counterfoil.dev/counterfoil/api"
 	"counterfoil.dev/counterfoil/internal/decide"
@@ -319,8 +320,12 @@ func TestAPanicIsARefusal(t *testing.T) {
 		{broken{t.Context()}, good, api.CodeInternal},
 		{t.Context(), nil, api.CodeMalformedRequest},
 	} {
-		answer, err := door.Check(c.ctx, c.in)
+		question, err := proto.Marshal(c.in)
 		if err != nil {
+			t.Fatal(err)
+		}
+		answer := &authv3.CheckResponse{}
+		if err := proto.Unmarshal(door.Check(c.ctx, question), answer); err != nil {
 			t.Fatal(err)
 		}
 		if got, passed := read(t, answer); passed || got.Status != 403 || got.Code() != c.code {

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -32,7 +31,6 @@ type Config struct {
 
 // Server is the door.
 type Server struct {
-	authv3.UnimplementedAuthorizationServer
 	verifier *verify.Verifier
 	peers    []netip.Prefix
 	tls      *tls.Config
@@ -67,7 +65,7 @@ const (
 
 func (s *Server) options() []grpc.ServerOption {
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxHeaderListSize(maxMetadata), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxHeaderListSize(maxMetadata), grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshake), grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: idlePing, Timeout: pingPatience}),
@@ -82,7 +80,7 @@ func (s *Server) options() []grpc.ServerOption {
 // returns nil after a stop that was asked for. It takes the listener as its own and closes it.
 func (s *Server) Serve(ctx context.Context, listener net.Listener, grace time.Duration) error {
 	server := grpc.NewServer(s.options()...)
-	authv3.RegisterAuthorizationServer(server, s)
+	server.RegisterService(&service, s)
 	healthv1.RegisterHealthServer(server, health{verifier: s.verifier})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -109,7 +107,7 @@ type health struct {
 
 func (h health) Check(_ context.Context, in *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
 	switch in.GetService() {
-	case "", authv3.Authorization_ServiceDesc.ServiceName:
+	case "", serviceName:
 	default:
 		return nil, status.Error(codes.NotFound, "there is no such service here")
 	}
