@@ -61,6 +61,17 @@ func encode(dst, src []byte) {
 	}
 }
 
+// decodeChecksum reads six digits; ok says whether they are. The width is fixed, so a number has one spelling.
+func decodeChecksum(s string) (sum uint64, ok bool) {
+	var seen byte
+	for i := range checksumLen {
+		d := digits[s[i]]
+		seen |= d
+		sum = sum*62 + uint64(d)
+	}
+	return sum, seen&0x80 == 0
+}
+
 // encodeChecksum writes a CRC-32 as six digits; 62^6 is more than 2^32.
 func encodeChecksum(dst *[checksumLen]byte, sum uint32) {
 	for d := checksumLen - 1; d >= 0; d-- {

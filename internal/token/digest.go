@@ -48,8 +48,5 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 // Equal compares in constant time (SECURITY.md, class 27). Two zero digests are not equal: a row
 // without a secret must not match a caller without one.
 func (d Digest) Equal(other Digest) bool {
-	var zero Digest
-	same := subtle.ConstantTimeCompare(d[:], other[:])
-	none := subtle.ConstantTimeCompare(d[:], zero[:])
-	return same&(1-none) == 1
+	return subtle.ConstantTimeCompare(d[:], other[:]) == 1 && !d.IsZero()
 }

@@ -44,16 +44,17 @@ type Parsed struct {
 // whatever it is given. Unless the fault is [NoFault], Parsed is zero.
 func (p Prefix) Parse(s string) (Parsed, Fault) {
 	kind, body := p.cut(s)
-	if kind == 0 || len(body) != bodyLen || !isBase62(body) {
+	if kind == 0 || len(body) != bodyLen {
 		return Parsed{}, Malformed
 	}
 	sid, secret := body[:sidLen], body[sidLen:sidLen+secretLen]
-	if sid >= sidEnd || secret >= secretEnd {
+	crc, _ := crcStart.over(s[:len(s)-bodyLen])
+	crc, plain := crc.over(body[:sidLen+secretLen])
+	sum, sumPlain := decodeChecksum(body[sidLen+secretLen:])
+	if !plain || !sumPlain || sid >= sidEnd || secret >= secretEnd {
 		return Parsed{}, Malformed
 	}
-	var want [checksumLen]byte
-	encodeChecksum(&want, checksum(s[:len(s)-checksumLen]))
-	if s[len(s)-checksumLen:] != string(want[:]) {
+	if sum != uint64(crc.sum()) {
 		return Parsed{}, BadChecksum
 	}
 	parsed := Parsed{Kind: kind, secret: unsafe.StringData(secret)}
