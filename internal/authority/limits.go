@@ -277,7 +277,9 @@ func faster(before, after *api.Rate) bool {
 }
 
 // limitsOf reads the limits of a token's row; nil if it has none.
-func limitsOf(sid, text string) (*api.Limits, error) { return readLimits[api.Limits]("token "+sid, text) }
+func limitsOf(sid, text string) (*api.Limits, error) {
+	return readLimits[api.Limits]("token "+sid, text)
+}
 
 // accountLimitsOf reads those of an account's row.
 func accountLimitsOf(id int64, text string) (*api.AccountLimits, error) {

@@ -205,7 +205,7 @@ func policyVersion(v *builtVersion) decide.Version {
 		Scopes:   []decide.ScopeWords{}, Routes: []decide.Route{},
 	}
 	for _, s := range v.order {
-		out.Scopes = append(out.Scopes, decide.ScopeWords{Name: s.name, Category: s.category, Label: s.label})
+		out.Scopes = append(out.Scopes, decide.ScopeWords{Name: s.name, Category: s.category, Label: s.label, Limit: s.limit})
 	}
 	slices.SortFunc(out.Scopes, func(x, y decide.ScopeWords) int { return strings.Compare(x.Name, y.Name) })
 	for _, o := range v.ops {
@@ -271,9 +271,13 @@ func (v *builtVersion) present() Version {
 			g = &Category{Name: s.category, Slug: s.slug}
 			groups[s.slug] = g
 		}
+		limit := ""
+		if s.limit != nil {
+			limit = s.limit.String()
+		}
 		g.Scopes = append(g.Scopes, Scope{
 			Name: s.name, Category: s.category, Label: s.label, Description: s.description, Access: s.access,
-			Sensitive: s.sensitive, Needs: s.needs, Operations: append([]int{}, covers[s.name]...), Hidden: s.hidden,
+			Sensitive: s.sensitive, Limit: limit, Needs: s.needs, Operations: append([]int{}, covers[s.name]...), Hidden: s.hidden,
 		})
 	}
 	for _, g := range groups {

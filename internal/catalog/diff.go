@@ -20,7 +20,7 @@ const (
 	ScopeWidened    = "scope-widened"    // the same name opens Operations that it did not open
 	ScopeNarrowed   = "scope-narrowed"   // the same name no longer opens Operations
 	ScopeRelabelled = "scope-relabelled" // From and To are "category: label"
-	ScopeMarked     = "scope-marked"     // access, sensitive, needs or hidden; Field names it
+	ScopeMarked     = "scope-marked"     // access, sensitive, limit, needs or hidden; Field names it
 	RouteAdded      = "route-added"      // Operations has one
 	RouteRemoved    = "route-removed"
 	RouteChanged    = "route-changed" // asks for other scopes, or became or ceased to be public
@@ -199,6 +199,7 @@ func (d *Diff) scopes(api string, v, w Version) {
 		c.Kind = ScopeMarked
 		d.field(c, "access", s.Access, t.Access)
 		d.field(c, "sensitive", s.Sensitive, t.Sensitive)
+		d.field(c, "limit", s.Limit, t.Limit)
 		d.field(c, "needs", strings.Join(s.Needs, ", "), strings.Join(t.Needs, ", "))
 		d.field(c, "hidden", yes(s.Hidden), yes(t.Hidden))
 	}

@@ -176,6 +176,9 @@ func versionInWords(b *strings.Builder, v decide.Version, seen Version) {
 			if s.Sensitive != "" {
 				fmt.Fprintf(b, " sensitive=%q", s.Sensitive)
 			}
+			if s.Limit != "" {
+				fmt.Fprintf(b, " limit=%q", s.Limit)
+			}
 			if len(s.Needs) > 0 {
 				fmt.Fprintf(b, " needs=%v", s.Needs)
 			}

@@ -79,6 +79,7 @@ type Scope struct {
 	Description string   `json:"description,omitempty"`
 	Access      string   `json:"access"`              // read or write
 	Sensitive   string   `json:"sensitive,omitempty"` // why; "" when it is not
+	Limit       string   `json:"limit,omitempty"`     // of the calls that it opens, for each token: 10/second
 	Needs       []string `json:"needs,omitempty"`     // all that it needs, directly or not; ascending
 	Operations  []int    `json:"operations"`          // indexes in Version.Operations, ascending
 	Hidden      bool     `json:"hidden,omitempty"`    // exists, but the console does not offer it

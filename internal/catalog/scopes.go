@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"counterfoil.dev/counterfoil/internal/decide"
 )
 
 // builtScope is a scope on its way to both published forms.
@@ -12,6 +14,7 @@ type builtScope struct {
 	name, category, slug string
 	label, description   string
 	access, sensitive    string
+	limit                *decide.Rate
 	needs                []string
 	hidden               bool
 	ops                  []*built // that name it, in the order of the documents
@@ -331,6 +334,9 @@ func (v *builtVersion) markOne(s *builtScope, e fileScope) {
 	set(&s.description, e.description)
 	set(&s.access, e.access)
 	set(&s.sensitive, e.sensitive)
+	if e.limit != nil {
+		s.limit = e.limit
+	}
 	if e.category != "" {
 		s.category, s.slug = e.category, slugOr(e.category)
 		if first, taken := v.categories[s.slug]; taken {

@@ -3,6 +3,8 @@ package catalog
 import (
 	"slices"
 	"strings"
+
+	"counterfoil.dev/counterfoil/internal/decide"
 )
 
 // catalogFile is catalog.yaml as written: checked for shape, not yet for sense.
@@ -68,6 +70,7 @@ type fileScope struct {
 	merge                        []string
 	label, description, category string
 	access, sensitive            string
+	limit                        *decide.Rate
 	needs                        []string
 	add                          []fileText // operations that the scope opens too, "GET /path"
 	hide                         bool

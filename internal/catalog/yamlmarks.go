@@ -3,6 +3,8 @@ package catalog
 import (
 	"slices"
 	"strings"
+
+	"counterfoil.dev/counterfoil/internal/decide"
 )
 
 // readScopes reads what the file does with scopes: rename, merge, hide, mark, relate, add.
@@ -21,6 +23,7 @@ func (r *fileReader) readScopes(a *fileAPI, n *node) {
 			"category":    r.into(&s.category, "category"),
 			"access":      r.oneOf(&s.access, "access", "read", "write"),
 			"sensitive":   func(n *node) { s.sensitive = r.sensitive(n) },
+			"limit":       func(n *node) { s.limit = r.rate(n) },
 			"needs":       r.intoList(&s.needs, "needs"),
 			"add":         func(n *node) { s.add = r.texts(n, "add") },
 		})
@@ -50,6 +53,17 @@ func (r *fileReader) sensitive(n *node) string {
 		r.fatal(r.at(n), "sensitive must be the reason, as people will read it")
 	}
 	return s
+}
+
+// rate is what the calls that a scope opens are held to.
+func (r *fileReader) rate(n *node) *decide.Rate {
+	text := r.text(n, "limit")
+	rate, err := decide.ParseRate(text)
+	if err != nil {
+		r.fatal(r.at(n), "limit %q %v", text, err)
+		return nil
+	}
+	return &rate
 }
 
 // allowable are the ASCII octets that the file may admit in a path parameter: what RFC 3986 section

@@ -214,6 +214,9 @@ func (k *compiler) enrol(where string, a *api, spec *Version) {
 		if seen[name] {
 			k.fault(where, "scope %s is there twice", name)
 		}
+		if limit := spec.Scopes[i].Limit; limit != nil && !limit.valid() {
+			k.fault(where, "the limit of scope %s cannot be counted", name)
+		}
 		seen[name] = true
 		if _, known := v.bits[name]; !known {
 			v.bits[name] = len(v.bits)

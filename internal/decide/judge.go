@@ -30,15 +30,16 @@ type Verdict struct {
 	API, Version string // that were judged: of the nested API on a passthrough path
 	// OuterAPI and OuterVersion are those of the prefix on a passthrough path, and else empty.
 	OuterAPI, OuterVersion string
-	Operation              string       // method and full template; empty if none was found
-	Route                  *Route       // of Operation; the most specific one, the first where templates cross
-	Scope                  string       // when allowed, the names that opened it, parted by spaces; else the first missing
-	Missing                []ScopeWords // the boxes that are not ticked, with [InsufficientScope]
-	Brand                  int64        // the brand acted on; 0 for none
-	Elsewhere              string       // with [NoRoute] and [MethodNotAllowed], a version of API that has the route
-	Public                 bool         // no scope was asked for
-	Strict                 bool         // some route that was judged is strict
-	Upgrade                bool         // every route that was judged admits Upgrade
+	Operation              string        // method and full template; empty if none was found
+	Route                  *Route        // of Operation; the most specific one, the first where templates cross
+	Scope                  string        // when allowed, the names that opened it, parted by spaces; else the first missing
+	Limited                []*ScopeWords // when allowed, those of Scope that have a limit; nil when none has
+	Missing                []ScopeWords  // the boxes that are not ticked, with [InsufficientScope]
+	Brand                  int64         // the brand acted on; 0 for none
+	Elsewhere              string        // with [NoRoute] and [MethodNotAllowed], a version of API that has the route
+	Public                 bool          // no scope was asked for
+	Strict                 bool          // some route that was judged is strict
+	Upgrade                bool          // every route that was judged admits Upgrade
 }
 
 // Public reports whether the request needs no credential: the version that it names, or else the latest,
@@ -214,18 +215,28 @@ func (v *Verdict) open(asked []*operation, held scope.Set) Reason {
 			reason = InsufficientScope
 			v.miss(op, held)
 		case v.Scope == "":
-			v.Scope = used.text
+			v.Scope, v.Limited = used.text, used.limited
 		case !strings.Contains(" "+v.Scope+" ", " "+used.text+" "):
 			v.Scope += " " + used.text
+			v.limit(used.limited)
 		}
 	}
 	if reason == InsufficientScope {
-		v.Scope = ""
+		v.Scope, v.Limited = "", nil
 		if len(v.Missing) > 0 {
 			v.Scope = v.Missing[0].Name
 		}
 	}
 	return reason
+}
+
+// limit adds scopes with a limit, where templates cross. What is shared with the table is copied first.
+func (v *Verdict) limit(more []*ScopeWords) {
+	for _, words := range more {
+		if !slices.Contains(v.Limited, words) {
+			v.Limited = append(slices.Clip(v.Limited), words)
+		}
+	}
 }
 
 // heldBy returns the first alternative that is held whole.

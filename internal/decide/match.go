@@ -308,3 +308,6 @@ func (m *Match) anyVersion() outcome {
 	}
 	return best
 }
+
+// Host is the host that was asked for, without port; "" if the request names none.
+func (m *Match) Host() string { return m.host }

@@ -66,6 +66,7 @@ type ScopeWords struct {
 	Name     string `json:"name"`
 	Category string `json:"category"`
 	Label    string `json:"label"`
+	Limit    *Rate  `json:"limit,omitempty"` // of the calls that it opens, for each token
 }
 
 // Route is one operation as the decision sees it.

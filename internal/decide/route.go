@@ -168,6 +168,9 @@ func (p *planter) needs(op *operation) {
 			}
 			n.bits = append(n.bits, p.version.bits[name])
 			n.words = append(n.words, words)
+			if words.Limit != nil {
+				n.limited = append(n.limited, words)
+			}
 		}
 		n.all = scope.Of(n.bits...)
 		op.needs = append(op.needs, n)

@@ -96,6 +96,8 @@ type need struct {
 	bits  []int
 	words []*ScopeWords
 	text  string // the names, parted by a space
+	// limited are those of words that have a limit.
+	limited []*ScopeWords
 }
 
 // VersionID returns the id of a version, or 0 if neither this table nor one before it had it.

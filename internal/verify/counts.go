@@ -16,6 +16,7 @@ var counted = [...]api.Code{
 	api.CodeWrongSecret,
 	api.CodeBadChecksum,
 	api.CodeTokenExpired,
+	api.CodeTokenNotYetValid,
 	api.CodeTokenDisabled,
 	api.CodeTokenOnHold,
 	api.CodeAccountSuspended,
@@ -28,6 +29,9 @@ var counted = [...]api.Code{
 	api.CodeVersionRetired,
 	api.CodeInsufficientScope,
 	api.CodeHostNotAllowed,
+	api.CodeAddressNotAllowed,
+	api.CodeRateLimited,
+	api.CodeQuotaExceeded,
 	api.CodeBodyTooLarge,
 	api.CodeStale,
 	api.CodeInternal, // last: it stands for what is not in the list
