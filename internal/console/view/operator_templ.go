@@ -633,7 +633,7 @@ func AccountDetail(p AccountDetailPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = field(control{id: "why", label: "Reason", err: p.Errors.For("why"), max: 500, rows: 2, required: true, hint: "Its members see it."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = field(control{id: "why", label: "Reason", err: p.Errors.For("why"), max: 500, rows: 2, required: true, hint: "It stands here and in the history."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
