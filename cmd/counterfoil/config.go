@@ -178,8 +178,11 @@ func (c config) checkListen(bad complaint) {
 		gateway = ":0" // it does not listen
 	}
 	for _, l := range []struct{ key, address string }{
-		{"listen.people", c.Listen.People}, {"listen.doors", c.Listen.Doors}, {"listen.envoy", c.Listen.Envoy},
-		{"listen.gateway", gateway}, {"listen.operations", c.Listen.Operations},
+		{"listen.people", c.Listen.People},
+		{"listen.doors", c.Listen.Doors},
+		{"listen.envoy", c.Listen.Envoy},
+		{"listen.gateway", gateway},
+		{"listen.operations", c.Listen.Operations},
 	} {
 		if !isAddress(l.address) {
 			bad(l.key, "%q is no address; write host:port or :port", l.address)
