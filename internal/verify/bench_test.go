@@ -1,98 +1,34 @@
 package verify_test
 
 import (
-	"context"
 	"crypto/sha256"
-	"fmt"
+	"net/http"
 	"runtime"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"counterfoil.dev/counterfoil/api"
+	"counterfoil.dev/counterfoil/internal/measure"
 	"counterfoil.dev/counterfoil/internal/token"
 	"counterfoil.dev/counterfoil/internal/verify"
 	"counterfoil.dev/counterfoil/internal/verify/verifytest"
 )
 
-const (
-	benchGrants = 1_000_000
-	benchTokens = 200_000 // of which the random benchmarks draw
-)
-
-// crowd is a verifier with a million grants and what it takes to ask it. The tokens lie in one string, so
-// that the benchmark's own memory costs the collector nothing.
-type crowd struct {
-	v        *verify.Verifier
-	tokens   string
-	length   int
-	perGrant float64
-	request  verify.Request
-}
-
-var million = sync.OnceValue(func() *crowd {
-	a := desk()
-	kinds := [][]api.Pin{}
-	for i := range 40 {
-		kinds = append(kinds, []api.Pin{pin("agency", "3", "jobs.list", fmt.Sprint("x.", i))})
-	}
-	s, err := a.Snapshot(context.Background())
-	if err != nil {
-		panic(err)
-	}
-	var tb testing.B
-	var tokens strings.Builder
-	c := new(crowd)
-	s.Grants = make([]api.Grant, benchGrants)
-	for i := range s.Grants {
-		tok := verifytest.Mint(&tb, token.Access, 7, kinds[i%len(kinds)]...)
-		s.Grants[i] = tok.Grant
-		if i%(benchGrants/benchTokens) == 0 {
-			tokens.WriteString(tok.AuthToken)
-			c.length = len(tok.AuthToken)
-			c.request = *request(tok, "GET", jobs)
-		}
-	}
-	c.tokens = tokens.String()
-	fixed := &fixedSource{Authority: a, snapshot: s}
-	c.v, err = verify.New(verify.Config{Source: fixed, Node: "bench"})
-	if err != nil {
-		panic(err)
-	}
+// million is a verifier with a million grants, of which the random benchmarks ask with a fifth.
+var million = sync.OnceValue(func() *measured {
+	var b testing.B
 	before := heap()
-	go func() {
-		if err := c.v.Run(context.Background()); err != nil {
-			panic(err)
-		}
-	}()
-	if err := a.Await(context.Background(), c.v.Ready); err != nil {
-		panic(err)
-	}
-	c.perGrant = float64(heap()-before) / benchGrants
-	fixed.snapshot, s.Grants = nil, nil
-	return c
+	c := verifytest.NewCrowd(&b, grants, grants/5, "")
+	texts := uint64(c.Tokens()) * 160
+	return &measured{c, float64(heap()-before-texts) / grants}
 })
 
-// ask sends token i.
-func (c *crowd) ask(b *testing.B, i int, d *verify.Decision) {
-	tok := c.tokens[i*c.length : (i+1)*c.length]
-	c.request.Header["Authorization"][0] = "Bearer " + tok
-	c.request.Target = "/Agencies/" + tok[len("cfoil_"):len("cfoil_")+22] + "/Jobs"
-	c.v.Verify(&c.request, d)
-	if !d.Allowed {
-		b.Fatal(d.Code)
-	}
-}
+const grants = 1_000_000
 
-// fixedSource hands out one prepared snapshot.
-type fixedSource struct {
-	*verifytest.Authority
-	snapshot *api.Snapshot
+type measured struct {
+	*verifytest.Crowd
+	perGrant float64
 }
-
-func (f *fixedSource) Snapshot(context.Context) (*api.Snapshot, error) { return f.snapshot, nil }
 
 func heap() uint64 {
 	runtime.GC()
@@ -102,80 +38,70 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// ownTime reports what the loop took of this thread's processor time, which says more than the clock on a
-// machine that others use too. Call it before the loop, and what it returns after.
-func ownTime(b *testing.B) func() {
-	runtime.LockOSThread()
-	began := threadTime(b)
-	return func() {
-		b.ReportMetric(float64(threadTime(b)-began)/float64(b.N), "cpu-ns/op")
-		runtime.UnlockOSThread()
-	}
-}
-
-func threadTime(b *testing.B) int64 {
-	const thisThread = 1 // RUSAGE_THREAD
-	var u syscall.Rusage
-	if err := syscall.Getrusage(thisThread, &u); err != nil {
-		b.Fatal(err)
-	}
-	return u.Utime.Nano() + u.Stime.Nano()
-}
-
-// BenchmarkSHA256Of64 is the floor that the others are compared with.
-func BenchmarkSHA256Of64(b *testing.B) {
-	var in [64]byte
-	defer ownTime(b)()
-	for b.Loop() {
-		in[0]++
-		sum := sha256.Sum256(in[:])
-		in[1] = sum[0]
-	}
-}
-
-func BenchmarkVerifyHot(b *testing.B) {
+// BenchmarkVerify compares a whole verification, from header to decision, with one SHA-256 of 64 bytes: of
+// the same token again and again, and of random ones out of a million.
+func BenchmarkVerify(b *testing.B) {
 	c, d := million(), new(verify.Decision)
-	b.ReportAllocs()
-	c.ask(b, 0, d)
-	defer ownTime(b)()
-	for b.Loop() {
-		c.v.Verify(&c.request, d)
+	authorization, path := c.Question(0)
+	value := []string{authorization}
+	request := &verify.Request{
+		Method: "GET", Target: path, Host: verifytest.CrowdHost, Accept: verify.AccessTokens, Agent: "curl/8.5", ID: "bench",
+		Header: http.Header{"Authorization": value, "User-Agent": {"curl/8.5"}, "Accept": {"*/*"}, "Accept-Encoding": {"gzip"}},
+	}
+	ask := func() {
+		c.Verifier.Verify(request, d)
 		if !d.Allowed {
 			b.Fatal(d.Code)
 		}
 	}
-}
-
-// BenchmarkVerifyRandom includes the two allocations by which it makes each request.
-func BenchmarkVerifyRandom(b *testing.B) {
-	c, d := million(), new(verify.Decision)
-	b.ReportAllocs()
-	i := uint64(0)
-	defer ownTime(b)()
-	for b.Loop() {
-		i += 0x9e3779b97f4a7c15
-		c.ask(b, int(i>>32)%benchTokens, d)
+	if n := testing.AllocsPerRun(1000, ask); n != 0 {
+		b.Errorf("%v allocations", n)
 	}
+	var secret [64]byte
+	at, near := uint64(0), byte(0)
+	next := func() int { return int(at>>32) % c.Tokens() }
+	measure.Alternate(b, measure.Thread, 101, 10*time.Millisecond,
+		measure.Case{Name: "SHA-256 of 64 bytes", Do: func(n int) {
+			for range n {
+				sum := sha256.Sum256(secret[:])
+				secret[0] = sum[0]
+			}
+		}},
+		measure.Case{Name: "verify, hot", Do: func(n int) {
+			value[0], request.Target = c.Question(0)
+			for range n {
+				ask()
+			}
+		}},
+		measure.Case{Name: "verify, random", Do: func(n int) {
+			value[0], request.Target = c.Question(next())
+			for range n {
+				ask()
+				value[0], request.Target = c.Question(next())
+				// A request comes fresh from a socket, so the one after the next is brought near.
+				at += 0x9e3779b97f4a7c15
+				far, farther := c.Question(next())
+				near += far[0] + farther[0] + farther[len(farther)-1]
+			}
+		}},
+	)
+	runtime.KeepAlive(near)
 }
 
-func BenchmarkMemoryPerGrant(b *testing.B) {
+// BenchmarkMillion is what a million grants cost beside the requests: memory for each, and one forced
+// collection.
+func BenchmarkMillion(b *testing.B) {
 	c := million()
+	began := time.Now()
 	for b.Loop() {
-		runtime.KeepAlive(c.v)
+		runtime.GC()
 	}
+	b.ReportMetric(float64(time.Since(began).Microseconds())/float64(b.N), "µs/collection")
+	runtime.KeepAlive(c.Verifier)
 	b.ReportMetric(c.perGrant, "octets/grant")
 	if c.perGrant > 150 {
 		b.Errorf("%.1f octets a grant, want at most 150", c.perGrant)
 	}
-}
-
-// BenchmarkCollect is the wall-clock time of one forced collection with a million grants alive.
-func BenchmarkCollect(b *testing.B) {
-	c := million()
-	for b.Loop() {
-		runtime.GC()
-	}
-	runtime.KeepAlive(c.v)
 }
 
 // BenchmarkChangeOneGrant is what one change on the feed costs the writer.

@@ -36,15 +36,19 @@ func readCredential(buffer *plain, prefix token.Prefix, header map[string][]stri
 	if len(values) > 1 || len(values[0]) > maxCredential || queryHasToken(target) {
 		return token.Parsed{}, api.CodeMalformedCredential
 	}
-	// The scheme is read without regard to case (RFC 9110, section 11.1).
 	value := values[0]
 	switch {
-	case len(value) > len(bearer) && strings.EqualFold(value[:len(bearer)], bearer):
+	case hasScheme(value, bearer):
 		return parse(prefix, value[len(bearer):])
-	case len(value) > len(basic) && strings.EqualFold(value[:len(basic)], basic):
+	case hasScheme(value, basic):
 		return readBasic(buffer, prefix, value[len(basic):])
 	}
 	return token.Parsed{}, api.CodeMalformedCredential
+}
+
+// hasScheme reads the scheme without regard to case (RFC 9110, section 11.1).
+func hasScheme(value, scheme string) bool {
+	return len(value) > len(scheme) && (value[:len(scheme)] == scheme || strings.EqualFold(value[:len(scheme)], scheme))
 }
 
 // readBasic reads base64(SID:AuthToken). The user must be the SID inside the password, or one of two

@@ -147,7 +147,10 @@ func (s *usageShard) record(sid *token.SID, hash uint64, at api.Micros, allowed 
 		return true
 	}
 	one.calls++
-	one.at, one.agent = at, s.agentOf(agent)
+	one.at = at
+	if agent != s.agents[one.agent] { // as it was the last time, mostly
+		one.agent = s.agentOf(agent)
+	}
 	one.hasAddr, one.is4 = client.IsValid(), client.Is4()
 	if one.hasAddr {
 		one.addr = client.As16()

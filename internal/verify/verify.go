@@ -272,6 +272,9 @@ func (v *Verifier) authorize(table *decide.Table, view *view, e *entry, d *Decis
 	}
 	reason := table.Decide(&d.match, c, &d.verdict)
 	v.conclude(d, reason, now)
+	if d.Brand == 0 {
+		return
+	}
 	if i, found := slices.BinarySearch(facts.manages, d.Brand); found {
 		d.brandText = facts.texts[i]
 	}

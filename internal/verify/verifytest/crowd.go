@@ -13,13 +13,19 @@ import (
 	"counterfoil.dev/counterfoil/internal/verify"
 )
 
-// Crowd is a verifier with many grants, for measuring. The tokens that are asked with lie in one string,
-// so that they cost the collector nothing.
+// Crowd is a verifier with many grants, for measuring. What asking takes lies in one string, so that it costs
+// the collector nothing: for every token that is asked with, the Authorization field and the path.
 type Crowd struct {
 	Verifier *verify.Verifier
-	tokens   string
+	texts    string
 	length   int
 }
+
+const (
+	crowdScheme = "Bearer "
+	crowdFront  = len(crowdScheme) + len("cfoil_") // of a text, before the SID
+	crowdToken  = crowdFront + 22 + 43 + 6
+)
 
 // CrowdHost is the host of the crowd's API.
 const CrowdHost = "api.example.com"
@@ -57,17 +63,18 @@ func NewCrowd(tb testing.TB, grants, asking int, upstream string) *Crowd {
 		tb.Fatal(err)
 	}
 	s.Grants = make([]api.Grant, grants)
-	var tokens strings.Builder
+	var texts strings.Builder
 	c := new(Crowd)
 	for i := range s.Grants {
 		tok := Mint(tb, token.Access, 7, api.Pin{API: "agency", Version: "3", Scopes: []string{"jobs0.list", "jobs40.get", fmt.Sprintf("jobs%d.create", i%40)}})
 		s.Grants[i] = tok.Grant
 		if i%(grants/asking) == 0 {
-			tokens.WriteString(tok.AuthToken)
-			c.length = len(tok.AuthToken)
+			text := crowdScheme + tok.AuthToken + "/Agencies/" + tok.SID + "/Jobs40/1001"
+			texts.WriteString(text)
+			c.length = len(text)
 		}
 	}
-	c.tokens = tokens.String()
+	c.texts = texts.String()
 	source := &prepared{Authority: a, snapshot: s}
 	if c.Verifier, err = verify.New(verify.Config{Source: source, Node: "crowd"}); err != nil {
 		tb.Fatal(err)
@@ -84,12 +91,12 @@ func NewCrowd(tb testing.TB, grants, asking int, upstream string) *Crowd {
 }
 
 // Tokens is how many tokens can be asked with.
-func (c *Crowd) Tokens() int { return len(c.tokens) / c.length }
+func (c *Crowd) Tokens() int { return len(c.texts) / c.length }
 
-// Token is one of them, and the path of an operation that it may call.
-func (c *Crowd) Token(i int) (authToken, path string) {
-	authToken = c.tokens[i*c.length : (i+1)*c.length]
-	return authToken, "/Agencies/" + authToken[len("cfoil_"):len("cfoil_")+len(token.SID{})] + "/Jobs40/1001"
+// Question is the Authorization field of one token, and the path of an operation that it may call.
+func (c *Crowd) Question(i int) (authorization, path string) {
+	text := c.texts[i*c.length : (i+1)*c.length]
+	return text[:crowdToken], text[crowdToken:]
 }
 
 // prepared hands out one snapshot, once.
