@@ -14,16 +14,20 @@ type question struct {
 	request  verify.Request
 	decision verify.Decision
 
-	// The attributes, as they came (envoy.service.auth.v3.AttributeContext).
-	whole                               bool // the octets are a message without two of anything
-	asked                               bool // it is about an HTTP request
-	method, path, host, query, fragment string
-	source                              string // address of the client
-	fields                              []field
+	attributes
+	fields []field
 
 	header  http.Header
 	values  []string // what header's values lie in
 	aliases []string // fields of the client that a careless backend takes for ours
+}
+
+// attributes are those of a CheckRequest, as they came (envoy.service.auth.v3.AttributeContext).
+type attributes struct {
+	whole                               bool // the octets are a message without two of anything
+	asked                               bool // it is about an HTTP request
+	method, path, host, query, fragment string
+	source                              string // address of the client
 }
 
 // field is one field of the client's request. Raw ones are those of header_map, where the proxy was told not
@@ -46,7 +50,9 @@ func (q *question) forget() {
 	clear(q.fields)
 	clear(q.values)
 	clear(q.aliases)
-	*q = question{decision: q.decision, fields: q.fields[:0], header: q.header, values: q.values[:0], aliases: q.aliases[:0]}
+	q.fields, q.values, q.aliases = q.fields[:0], q.values[:0], q.aliases[:0]
+	q.attributes = attributes{}
+	q.request = verify.Request{}
 }
 
 // decode reads a CheckRequest.
