@@ -112,7 +112,7 @@ func (c credential) read(prefix token.Prefix, kind token.Kind) (token.Digest, er
 	}
 	parsed, fault := prefix.Parse(secret.Reveal())
 	if fault != token.NoFault || parsed.Kind != kind {
-		return token.Digest{}, fmt.Errorf("secret_file does not hold a %s that begins with %s", kind, prefix.Of(kind))
+		return token.Digest{}, fmt.Errorf("secret_file holds no %s, which begins with %s", kind, prefix.Of(kind))
 	}
 	return parsed.Digest(), nil
 }
@@ -245,7 +245,7 @@ func (c config) checkVerifier() faults {
 		}
 		remote, err := verify.NewRemote(verify.RemoteConfig{URL: c.Authority.URL, Credential: secret})
 		if err != nil {
-			bad("authority.credential_file", "does not hold a node credential, as counterfoil credential prints it")
+			bad("authority.credential_file", "holds no node credential, as counterfoil credential makes it")
 			break
 		}
 		prefix = remote.Prefix()
