@@ -125,10 +125,7 @@ func (h *Handler) read(r *http.Request, f *form, into *verify.Request) (fault st
 		return "The request has a second spelling of " + f.method + ", " + f.uri + " or " + f.host + "."
 	}
 	into.Method, into.Target, into.Host, into.Header = method[0], uri[0], host[0], r.Header
-	into.Client = peer
-	if _, more := r.Header["X-Forwarded-For"]; more {
-		into.Client = h.proxies.Client(r)
-	}
+	into.Client = h.proxies.ClientBehind(peer, r.Header)
 	if agent := r.Header["User-Agent"]; len(agent) > 0 {
 		into.Agent = agent[0]
 	}

@@ -49,20 +49,25 @@ func (p Proxies) Trusts(addr netip.Addr) bool {
 // from the right: each proxy appends who spoke to it, so the part that the client wrote itself is on
 // the left and is never reached. An entry that is no address ends the walk at the proxy that sent it.
 // The zero Addr means that the peer has no address (a socket file).
-func (p Proxies) Client(r *http.Request) netip.Addr {
-	client := peer(r)
-	if !p.Trusts(client) {
-		return client
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, ok := parseHop(strings.TrimSpace(hops[i]))
-		if !ok {
-			return client
-		}
-		client = hop
-		if !p.Trusts(client) {
-			return client
+func (p Proxies) Client(r *http.Request) netip.Addr { return p.ClientBehind(peer(r), r.Header) }
+
+// ClientBehind is [Proxies.Client] for a peer that is known already.
+func (p Proxies) ClientBehind(client netip.Addr, header http.Header) netip.Addr {
+	lists := header["X-Forwarded-For"]
+	for i := len(lists) - 1; i >= 0; i-- {
+		for list, more := lists[i], true; more; {
+			if !p.Trusts(client) {
+				return client
+			}
+			at := strings.LastIndexByte(list, ',')
+			hop, ok := parseHop(strings.TrimSpace(list[at+1:]))
+			if !ok {
+				return client
+			}
+			client = hop
+			if more = at >= 0; more {
+				list = list[:at]
+			}
 		}
 	}
 	return client

@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"encoding/base32"
-	"encoding/binary"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -140,15 +138,20 @@ func Aliased(h http.Header, names ...string) bool {
 	return false
 }
 
-var idDigits = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+const idDigits = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // NewRequestID makes the id of one request: 26 characters, 128 bits from the runtime's generator (ChaCha8,
 // seeded by the system). It is a name, not a secret.
 func NewRequestID() string {
-	var raw [16]byte
-	binary.LittleEndian.PutUint64(raw[:8], rand.Uint64())
-	binary.LittleEndian.PutUint64(raw[8:], rand.Uint64())
-	return idDigits.EncodeToString(raw[:])
+	var id [26]byte
+	for half := range 2 {
+		random := rand.Uint64()
+		for i := range 13 {
+			id[13*half+i] = idDigits[random&31] // the last one has but four bits left
+			random >>= 5
+		}
+	}
+	return string(id[:])
 }
 
 // Reject refuses on behalf of a door that found something wrong before judging, with words of its own.
