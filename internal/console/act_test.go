@@ -255,11 +255,11 @@ func TestNamesAreCheckedAsTheyAreTyped(t *testing.T) {
 	one := d.simple("Taken")
 	b := d.as(adminMail)
 	for query, want := range map[string]string{
-		"name=Free":                      `{"free":true,"message":""}`,
-		"name=tAken&sid=" + one.SID:      `{"free":true,"message":""}`,
-		"name=taken":                     `{"free":false,"message":"Token Name is taken by another token of this account; choose another."}`,
-		"name=" + url.QueryEscape("a‮b"): `{"free":false,`,
-		"name=":                          `{"free":false,`,
+		"name=Free":                           `{"free":true,"message":""}`,
+		"name=tAken&sid=" + one.SID:           `{"free":true,"message":""}`,
+		"name=taken":                          `{"free":false,"message":"Token Name is taken by another token of this account; choose another."}`,
+		"name=" + url.QueryEscape("a\u202eb"): `{"free":false,`,
+		"name=":                               `{"free":false,`,
 	} {
 		if got := b.open(view.PathTokenName + "?" + query).body; !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", query, got)

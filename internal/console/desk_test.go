@@ -196,9 +196,12 @@ func (s *settling) id(email string) string {
 
 func (s *settling) settle() {
 	for _, one := range []api.AccountCreate{
-		{ID: agency, Kind: api.KindAgency, Name: "Northlight Agency"}, {ID: rival, Kind: api.KindAgency, Name: "Rival Agency"},
-		{ID: acme, Kind: api.KindBrand, Name: "Acme Shoes"}, {ID: bolt, Kind: api.KindBrand, Name: "Bolt Bikes"},
-		{ID: crane, Kind: api.KindBrand, Name: "Crane Coffee"}, {ID: partner, Kind: api.KindPartner, Name: "Paul Partner"},
+		{ID: agency, Kind: api.KindAgency, Name: "Northlight Agency"},
+		{ID: rival, Kind: api.KindAgency, Name: "Rival Agency"},
+		{ID: acme, Kind: api.KindBrand, Name: "Acme Shoes"},
+		{ID: bolt, Kind: api.KindBrand, Name: "Bolt Bikes"},
+		{ID: crane, Kind: api.KindBrand, Name: "Crane Coffee"},
+		{ID: partner, Kind: api.KindPartner, Name: "Paul Partner"},
 	} {
 		s.do(func() error { _, err := s.a.CreateAccount(s.ctx, s.operator, one); return err })
 	}
@@ -213,9 +216,12 @@ func (s *settling) settle() {
 		email, name string
 		role        api.Role
 	}{
-		{agency, adminMail, "Ada Admin", api.RoleAdministrator}, {agency, secondMail, "Bert Second", api.RoleAdministrator},
-		{agency, specialistMail, "Sam Specialist", api.RoleSpecialist}, {agency, analystMail, "Ann Analyst", api.RoleAnalyst},
-		{rival, rivalMail, "Rita Rival", api.RoleAdministrator}, {acme, adminMail, "Ada Admin", api.RoleAdministrator},
+		{agency, adminMail, "Ada Admin", api.RoleAdministrator},
+		{agency, secondMail, "Bert Second", api.RoleAdministrator},
+		{agency, specialistMail, "Sam Specialist", api.RoleSpecialist},
+		{agency, analystMail, "Ann Analyst", api.RoleAnalyst},
+		{rival, rivalMail, "Rita Rival", api.RoleAdministrator},
+		{acme, adminMail, "Ada Admin", api.RoleAdministrator},
 	} {
 		s.do(func() error { return s.join(m.account, m.email, m.name, m.role) })
 	}

@@ -41,16 +41,6 @@ func (d *desk) member(email string) api.Member {
 	return api.Member{}
 }
 
-// row is the panel of a member.
-func (p *page) row(name string) *html.Node {
-	for _, n := range p.all(func(n *html.Node) bool { return class(n, "member") }) {
-		if strings.Contains(textOf(n), name) {
-			return n
-		}
-	}
-	return nil
-}
-
 func TestSignInAndOut(t *testing.T) {
 	d := newDesk(t)
 	b := d.browser()
