@@ -49,7 +49,7 @@ func (v *Verifier) Challenge(d *Decision) string {
 	switch d.Public() {
 	case api.CodeNoCredential:
 		return base
-	case api.CodeInvalidToken, api.CodeTokenExpired:
+	case api.CodeInvalidToken, api.CodeTokenExpired, api.CodeTokenNotYetValid:
 		return base + `, error="invalid_token"`
 	case api.CodeInsufficientScope:
 		names := make([]string, 0, len(d.verdict.Missing))
@@ -72,6 +72,7 @@ func (v *Verifier) Refuse(w http.ResponseWriter, d *Decision, as Surface) {
 	if challenge := v.Challenge(d); challenge != "" {
 		w.Header()["Www-Authenticate"] = []string{challenge}
 	}
+	d.SetLimits(w.Header())
 	WriteProblem(w, problem)
 }
 

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"counterfoil.dev/counterfoil/api"
@@ -38,9 +39,15 @@ type Decision struct {
 	match       decide.Match
 	verdict     decide.Verdict
 	caller      decide.Caller
-	ends        api.Micros // when the token ended, on [api.CodeTokenExpired]
+	ends        api.Micros // when the token ended, on [api.CodeTokenExpired], or begins, on [api.CodeTokenNotYetValid]
 	warm        uint8      // the sum of loads that were begun early; it says nothing
 	detail      string     // a door's own words, in place of those that belong to the code
+
+	accountLimits *limits     // of all the account's tokens together
+	asks          []Ask       // room for them
+	limit         limitAnswer // the limit that says most to the caller
+	client        netip.Addr  // that is not allowed
+	hostOfToken   bool        // the token's own list refused the host
 }
 
 // Route is the operation that was judged, or nil if none was reached.
@@ -91,6 +98,7 @@ func (d *Decision) begin(r *Request) {
 	d.target = ""
 	d.verdict = decide.Verdict{Missing: d.verdict.Missing[:0]}
 	d.RequestID = r.ID
+	d.accountLimits, d.limit, d.client, d.hostOfToken = nil, limitAnswer{}, netip.Addr{}, false
 }
 
 // Public is the code that the caller reads. Four codes have one answer: a caller without the right
@@ -137,7 +145,7 @@ func (d *Decision) status() int {
 	switch d.Public() {
 	case api.CodeMalformedRequest:
 		return http.StatusBadRequest
-	case api.CodeNoCredential, api.CodeInvalidToken, api.CodeTokenExpired:
+	case api.CodeNoCredential, api.CodeInvalidToken, api.CodeTokenExpired, api.CodeTokenNotYetValid:
 		return http.StatusUnauthorized
 	case api.CodeNoRoute:
 		return http.StatusNotFound

@@ -32,6 +32,8 @@ func (v *Verifier) Problem(d *Decision) *api.Error {
 	case api.CodeTokenExpired, api.CodeTokenDisabled, api.CodeTokenOnHold, api.CodeVersionNotAllowed, api.CodeVersionRetired,
 		api.CodeBrandOutOfReach:
 		e.Fix = v.fix(d, "")
+	case api.CodeTokenNotYetValid, api.CodeAddressNotAllowed, api.CodeRateLimited, api.CodeQuotaExceeded, api.CodeHostNotAllowed:
+		e.Fix = v.limitFix(d)
 	}
 	return e
 }
@@ -81,6 +83,8 @@ func (v *Verifier) words(d *Decision) (title, detail string) {
 			"The credential in the Authorization field is no live token. Check that it was copied whole, sent once, and not replaced since."
 	case api.CodeTokenExpired:
 		return "The token has expired", "It ended on " + date(d.ends) + ". Give it a later end, or use another token."
+	case api.CodeTokenNotYetValid:
+		return "The token is not valid yet", "It opens nothing before " + date(d.ends) + "."
 	case api.CodeTokenDisabled:
 		return "The token is disabled", "Its page says since when and why, and who may enable it."
 	case api.CodeTokenOnHold:
@@ -93,6 +97,9 @@ func (v *Verifier) words(d *Decision) (title, detail string) {
 		return "Not available now", "Tokens cannot be checked at this moment. Try again shortly."
 	case api.CodeInternal:
 		return "Something went wrong on our side", "The request id finds it in the log."
+	}
+	if d.Limited() || d.hostOfToken || d.Code == api.CodeAddressNotAllowed {
+		return d.limitWords()
 	}
 	return v.routeWords(d)
 }

@@ -88,7 +88,7 @@ func (r *lineReader) entries(after api.Seq) ([]api.Entry, error) {
 		if err := json.Unmarshal(text, &e); err != nil {
 			return nil, fmt.Errorf("reading an entry: %w", err)
 		}
-		if e.Seq > after {
+		if e.Seq > after || e.Seq == after && len(e.Quotas) > 0 { // quotas repeat the position
 			entries = append(entries, e)
 			after = e.Seq
 		}

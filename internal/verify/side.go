@@ -94,6 +94,7 @@ type extra struct {
 	second    token.Digest
 	secondEnd api.Micros
 	notBefore api.Micros
+	limits    uint32 // row of view.limits; 0: none
 }
 
 // account is one account; its facts change under the grants that name it.
@@ -108,6 +109,7 @@ type facts struct {
 	suspended bool
 	manages   []int64  // brands, ascending
 	texts     []string // the same in decimal
+	limits    *limits  // of all its tokens together; nil: none
 }
 
 // unheard stands for an account of which nothing was heard: nothing of it passes.

@@ -21,6 +21,7 @@ func (v *Verifier) apply(entries []api.Entry) error {
 	defer v.writing.Unlock()
 	for i := range entries {
 		e, at := &entries[i], api.Seq(v.seq.Load())
+		v.quotas.learn(e.Quotas, v.now())
 		if e.Seq <= at {
 			continue
 		}
@@ -151,6 +152,8 @@ func (v *Verifier) load(s *api.Snapshot) error {
 	}
 	// The table comes first: it knows every version that the former one knew, and grants of the new view
 	// may name versions that only it knows.
+	v.quotas.tidy(v.now())
+	v.quotas.learn(s.Quotas, v.now())
 	v.table.Store(table)
 	v.view.Store(view)
 	v.aside.Store(int64(aside))

@@ -25,6 +25,7 @@ type Config struct {
 	Strict   time.Duration    // the same on strict routes; zero means 5 seconds
 	Now      func() time.Time // nil means time.Now; must carry a monotonic reading, as time.Now does
 	Log      *slog.Logger     // nil discards
+	Limiter  Limiter          // counts rates; nil: in memory, so that each verifier counts for itself
 }
 
 const (
@@ -52,6 +53,8 @@ type Verifier struct {
 	asking  *asking
 	usage   *usage
 	counts  counts
+	limiter Limiter
+	quotas  *quotas
 
 	writing   sync.Mutex   // held by whoever changes what requests see
 	seq       atomic.Int64 // everything up to here is in force
@@ -69,7 +72,7 @@ func New(c Config) (*Verifier, error) {
 	v := &Verifier{
 		source: c.Source, node: c.Node, prefix: c.Prefix, console: strings.TrimSuffix(c.Console, "/"), realm: c.Realm,
 		maxStale: c.MaxStale, strict: c.Strict, now: c.Now, log: c.Log,
-		asking: newAsking(), confirm: make(chan struct{}, 1),
+		asking: newAsking(), confirm: make(chan struct{}, 1), limiter: c.Limiter, quotas: newQuotas(),
 	}
 	if v.source == nil || v.node == "" {
 		return nil, errors.New("verify: a verifier needs a source and a node name")
@@ -103,6 +106,9 @@ func New(c Config) (*Verifier, error) {
 	}
 	v.hearing.begin(v.now())
 	v.usage = newUsage(v.now())
+	if v.limiter == nil {
+		v.limiter = newRates(v.now())
+	}
 	return v, nil
 }
 
@@ -110,7 +116,7 @@ func New(c Config) (*Verifier, error) {
 // nothing unless the SID is unknown: then it may ask the source, for at most two seconds.
 //
 // The order of judgement is that of DESIGN.md, section 3: target, credential form, route, credential,
-// binding, version, scope, reach; the first failure answers. (Work is done in another order, so that
+// binding, version, scope, reach, limits; the first failure answers. (Work is done in another order, so that
 // the look-up's cache misses pass while the route is found and the secret hashed.)
 func (v *Verifier) Verify(r *Request, d *Decision) {
 	d.begin(r)
@@ -156,7 +162,9 @@ func (v *Verifier) judge(r *Request, d *Decision) {
 		}
 		return
 	}
-	v.authorize(table, view, e, d, now)
+	if v.authorize(table, view, e, d, now); d.Allowed {
+		v.hold(view, e, r, d, now)
+	}
 	v.usage.record(&e.sid, hash, api.Micros(now.UnixMicro()), d.Allowed, r.Client, r.Agent)
 }
 
@@ -236,7 +244,7 @@ func (e *entry) inForce(view *view, account *facts, at api.Micros) api.Code {
 	case !before(at, e.expires):
 		return api.CodeTokenExpired
 	case e.extra != 0 && at < view.extras.at(e.extra).notBefore:
-		return api.CodeUnknownToken
+		return api.CodeTokenNotYetValid
 	case account.suspended:
 		return api.CodeAccountSuspended
 	}
@@ -254,8 +262,12 @@ func (v *Verifier) authorize(table *decide.Table, view *view, e *entry, d *Decis
 			d.Known, d.Account, d.accountText, d.SID = false, 0, "", ""
 		}
 		d.ends = e.expires
+		if d.Code == api.CodeTokenNotYetValid {
+			d.ends = view.extras.at(e.extra).notBefore
+		}
 		return
 	}
+	d.accountLimits = facts.limits
 	c := &d.caller
 	*c = decide.Caller{
 		Account: account.id, SID: d.SID, Managed: facts.manages,
@@ -310,7 +322,8 @@ func (v *Verifier) conclude(d *Decision, reason decide.Reason, now time.Time) {
 }
 
 // Explain judges r as if the token of sid had sent it with the right secret: would it pass, and if not,
-// why. Nothing is counted, and no source is asked.
+// why. Nothing is counted, no source is asked, and limits are not looked at but the token's hosts: whoever asks
+// is not who will call.
 func (v *Verifier) Explain(sid token.SID, r *Request) *Decision {
 	d := new(Decision)
 	d.begin(r)
@@ -329,7 +342,9 @@ func (v *Verifier) Explain(sid token.SID, r *Request) *Decision {
 		d.Code = api.CodeUnknownToken
 		return d
 	}
-	v.authorize(table, view, e, d, now)
+	if v.authorize(table, view, e, d, now); d.Allowed && !view.ownLimits(e).atHost(d.match.Host()) {
+		d.Allowed, d.Code, d.hostOfToken = false, api.CodeHostNotAllowed, true
+	}
 	return d
 }
 
@@ -384,7 +399,12 @@ func (v *Verifier) Again(d *Decision, r *Request) bool {
 		return now.Allowed
 	}
 	sid, err := token.ParseSID(d.SID)
-	return err == nil && v.Explain(sid, r).Allowed
+	if err != nil || !v.Explain(sid, r).Allowed {
+		return false
+	}
+	view := v.view.Load()
+	e := view.dir.find(&sid)
+	return e != nil && view.ownLimits(e).admits(r.Client)
 }
 
 // Overrule makes an allowed decision a refusal, for a cause that only the door knows. Empty words mean

@@ -150,7 +150,7 @@ func TestEveryReasonOfRefusal(t *testing.T) {
 		"leaked":           {mint(func(g *api.Grant) { g.State = api.StateLeaked }), "GET", jobs, api.CodeTokenDisabled, 403},
 		"on hold":          {mint(func(g *api.Grant) { g.State = api.StateOnHold }), "GET", jobs, api.CodeTokenOnHold, 403},
 		"expired":          {mint(func(g *api.Grant) { g.Expires = now - 1 }), "GET", jobs, api.CodeTokenExpired, 401},
-		"not yet":          {mint(func(g *api.Grant) { g.NotBefore = now + 3_600_000_000 }), "GET", jobs, api.CodeUnknownToken, 401},
+		"not yet":          {mint(func(g *api.Grant) { g.NotBefore = now + 3_600_000_000 }), "GET", jobs, api.CodeTokenNotYetValid, 401},
 		"suspended":        {mint(func(g *api.Grant) { g.Account = 9 }), "GET", jobs, api.CodeAccountSuspended, 403},
 		"unheard account":  {mint(func(g *api.Grant) { g.Account = 99 }), "GET", jobs, api.CodeAccountSuspended, 403},
 		"unknown state":    {mint(func(g *api.Grant) { g.State = "lenient" }), "GET", jobs, api.CodeWrongSecret, 401},

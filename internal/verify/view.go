@@ -24,6 +24,7 @@ type view struct {
 	pins     *sharedTable[pinSet]
 	reach    *sharedTable[[]int64]
 	extras   *sideTable[extra]
+	limits   *sharedTable[limits]
 	accounts *accounts
 	grants   int // entries, tombstones included
 	dead     int // tombstones
@@ -53,7 +54,14 @@ func (a *accounts) learn(heard api.AccountFacts) {
 	for i, brand := range brands {
 		texts[i] = strconv.FormatInt(brand, 10)
 	}
-	(*a.at(a.of(heard.Account))).facts.Store(&facts{suspended: heard.Suspended, manages: brands, texts: texts})
+	is := &facts{suspended: heard.Suspended, manages: brands, texts: texts}
+	if !heard.Limits.IsZero() {
+		is.limits = &limits{AccountLimits: *heard.Limits}
+		if is.limits.check() != nil { // what cannot be counted lets nothing pass (SECURITY.md, class 34)
+			is.suspended = true
+		}
+	}
+	(*a.at(a.of(heard.Account))).facts.Store(is)
 }
 
 func newSeed() *hashSeed {
@@ -65,7 +73,7 @@ func newSeed() *hashSeed {
 func newView(grants int) *view {
 	v := &view{
 		dir:  newDirectory(grants, newSeed()),
-		pins: new(sharedTable[pinSet]), reach: new(sharedTable[[]int64]), extras: new(sideTable[extra]),
+		pins: new(sharedTable[pinSet]), reach: new(sharedTable[[]int64]), extras: new(sideTable[extra]), limits: new(sharedTable[limits]),
 		accounts: &accounts{index: make(map[int64]uint32)},
 	}
 	// Row 0 is the account of what has none: tombstones of unknown tokens, and grants that cannot be read.
@@ -115,11 +123,20 @@ func (v *view) packBody(table *decide.Table, g *api.Grant) (entry, error) {
 			return entry{}, err
 		}
 	}
+	var held limits
+	if !g.Limits.IsZero() {
+		if held, err = compileLimits(g.Limits); err != nil {
+			return entry{}, err
+		}
+	}
 	// Nothing is held before all was read, so that what cannot be read leaves no garbage.
 	e.account = v.accounts.of(g.Account)
 	e.pins = v.holdPins(table, g.Pins)
 	if e.flags&reachList != 0 {
 		e.reach = v.holdBrands(g.Brands)
+	}
+	if x.limits, err = v.holdLimits(g.Limits, held); err != nil {
+		return entry{}, err
 	}
 	if x != (extra{}) {
 		e.extra = v.extras.add(x)
@@ -228,6 +245,7 @@ func (v *view) release(e *entry) {
 	v.pins.drop(e.pins)
 	v.reach.drop(e.reach)
 	if e.extra != 0 {
+		v.limits.drop(v.extras.at(e.extra).limits)
 		v.extras.live--
 	}
 }
@@ -278,7 +296,7 @@ func filled(entries []entry, room int) *directory {
 
 // tidy returns v, or a new view if v is crowded or more than half garbage.
 func (v *view) tidy() *view {
-	if v.pins.wasteful() || v.reach.wasteful() || v.extras.wasteful() || v.dead > v.grants/2+1024 {
+	if v.pins.wasteful() || v.reach.wasteful() || v.extras.wasteful() || v.limits.wasteful() || v.dead > v.grants/2+1024 {
 		return v.swept()
 	}
 	if v.grants > len(v.dir.slots)*pageLoad {
@@ -305,7 +323,12 @@ func (v *view) swept() *view {
 			moved.reach = w.reach.hold(v.reach.keys[e.reach], func() []int64 { return *v.reach.at(e.reach) })
 		}
 		if e.extra != 0 {
-			moved.extra = w.extras.add(*v.extras.at(e.extra))
+			x := *v.extras.at(e.extra)
+			if x.limits != 0 {
+				held := x.limits
+				x.limits = w.limits.hold(v.limits.keys[held], func() limits { return *v.limits.at(held) })
+			}
+			moved.extra = w.extras.add(x)
 			w.extras.live++
 		}
 		all = append(all, moved)

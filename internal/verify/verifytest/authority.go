@@ -36,6 +36,7 @@ type Authority struct {
 	confirmed map[string]api.Seq
 	batches   []api.UsageBatch
 	asked     map[string]int
+	used      []api.QuotaUse // as it was said, in order
 	broken    error // what every method answers while it is set
 }
 
@@ -80,6 +81,21 @@ func (a *Authority) Remove(sid string) api.Seq {
 		e.Gone = sid
 		delete(a.grants, sid)
 	})
+}
+
+// Use says how much of quotas was used. A follower hears it before any act that comes after it.
+func (a *Authority) Use(uses ...api.QuotaUse) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used = append(a.used, uses...)
+	a.wake()
+}
+
+// usedAfter is what a follower that has heard so many of them has not heard.
+func (a *Authority) usedAfter(heard int) []api.QuotaUse {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.used[heard:])
 }
 
 // Publish makes a catalogue live.
@@ -165,7 +181,7 @@ func (a *Authority) Snapshot(context.Context) (*api.Snapshot, error) {
 	if a.broken != nil {
 		return nil, a.broken
 	}
-	s := &api.Snapshot{Seq: api.Seq(len(a.log)), Catalogue: a.catalogue, Accounts: slices.Collect(maps.Values(a.accounts))}
+	s := &api.Snapshot{Seq: api.Seq(len(a.log)), Catalogue: a.catalogue, Accounts: slices.Collect(maps.Values(a.accounts)), Quotas: slices.Clone(a.used)}
 	for sid, g := range a.grants {
 		if !a.hidden[sid] {
 			s.Grants = append(s.Grants, g)
@@ -178,10 +194,15 @@ func (a *Authority) Snapshot(context.Context) (*api.Snapshot, error) {
 func (a *Authority) Follow(ctx context.Context, after api.Seq, apply func([]api.Entry) error) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	heard := 0
 	for {
 		entries, changed, err := a.after(after)
 		if err != nil {
 			return err
+		}
+		if used := a.usedAfter(heard); len(used) > 0 {
+			heard += len(used)
+			entries = append([]api.Entry{{Seq: after, Quotas: used}}, entries...)
 		}
 		if err := apply(entries); err != nil {
 			return err
