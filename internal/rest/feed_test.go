@@ -178,8 +178,12 @@ func TestTheFeedOpensToNodesAlone(t *testing.T) {
 	node := w.nodes["one"].Reveal()
 	sid := w.issue("one").SID
 	feed := [][2]string{
-		{"GET", "/api/v1/feed/snapshot"}, {"GET", "/api/v1/feed?after=0"}, {"GET", "/api/v1/feed/grants/" + sid},
-		{"POST", "/api/v1/feed/usage"}, {"POST", "/api/v1/feed/confirm"}, {"GET", "/api/v1/feed/other"},
+		{"GET", "/api/v1/feed/snapshot"},
+		{"GET", "/api/v1/feed?after=0"},
+		{"GET", "/api/v1/feed/grants/" + sid},
+		{"POST", "/api/v1/feed/usage"},
+		{"POST", "/api/v1/feed/confirm"},
+		{"GET", "/api/v1/feed/other"},
 	}
 	for name, authorization := range map[string][]string{
 		"nothing": nil, "an API-zero token": {"Bearer " + zero}, "a stranger's": {"Bearer " + stranger.Reveal()}, "a cut one": {"Bearer " + node[:len(node)-1]},

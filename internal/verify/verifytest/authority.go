@@ -37,7 +37,7 @@ type Authority struct {
 	batches   []api.UsageBatch
 	asked     map[string]int
 	used      []api.QuotaUse // as it was said, in order
-	broken    error // what every method answers while it is set
+	broken    error          // what every method answers while it is set
 }
 
 // NewAuthority has account 0 and nothing else.
