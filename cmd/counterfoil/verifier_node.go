@@ -65,6 +65,10 @@ func (k *verifierNode) askers() (httpx.Proxies, error) {
 	return proxies, nil
 }
 
+// doorTime is how long one question may take from its first octet to its answer. A door waits for its
+// source for two seconds at most, and for nothing else.
+const doorTime = 10 * time.Second
+
 func (k *verifierNode) openDoors() error {
 	proxies, err := k.askers()
 	if err != nil {
@@ -74,7 +78,11 @@ func (k *verifierNode) openDoors() error {
 	if err != nil {
 		return err
 	}
-	_, err = k.openTLS("doors", k.config.Listen.Doors, handler, httpx.Limits{}, k.config.TLS.Doors)
+	limits := httpx.Limits{}
+	if k.config.TLS.Doors.CertFile == "" {
+		limits.Quick = doorTime
+	}
+	_, err = k.openTLS("doors", k.config.Listen.Doors, handler, limits, k.config.TLS.Doors)
 	return err
 }
 
@@ -141,6 +149,9 @@ func (k *verifierNode) openTLS(name, address string, handler http.Handler, limit
 	l, err := k.listen(name, address)
 	if err != nil {
 		return nil, err
+	}
+	if limits.Quick > 0 {
+		l = httpx.Watch(l, limits)
 	}
 	k.listeners = append(k.listeners, listening{
 		name: name, listener: l, cut: server.Close,

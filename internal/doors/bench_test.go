@@ -43,16 +43,24 @@ func BenchmarkAuthorizeOverHTTP(b *testing.B) {
 	}
 	empty := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	asker := measure.Start(b)
-	floor := asker.Case("empty handler", listen(b, &http.Server{Handler: empty}), requests)
-	subject := asker.Case("authorize", listen(b, httpx.NewServer(door, httpx.Limits{}, slog.New(slog.DiscardHandler))), requests)
-	measure.Alternate(b, measure.Process, 15, time.Second, floor, subject)
+	limits := httpx.Limits{Quick: 10 * time.Second}
+	log := slog.New(slog.DiscardHandler)
+	measure.Alternate(b, measure.Process, 31, 300*time.Millisecond,
+		asker.Case("empty handler", listen(b, &http.Server{Handler: empty}, httpx.Limits{}), requests),
+		asker.Case("authorize", listen(b, httpx.NewServer(door, limits, log), limits), requests),
+		asker.Case("authorize, over TLS's limits", listen(b, httpx.NewServer(door, httpx.Limits{}, log), httpx.Limits{}), requests),
+	)
 }
 
-func listen(b *testing.B, server *http.Server) string {
+func listen(b *testing.B, server *http.Server, limits httpx.Limits) string {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
+	}
+	address := l.Addr().String()
+	if limits.Quick > 0 {
+		l = httpx.Watch(l, limits)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
@@ -64,7 +72,7 @@ func listen(b *testing.B, server *http.Server) string {
 			b.Error(err)
 		}
 	})
-	return l.Addr().String()
+	return address
 }
 
 // BenchmarkAuthorize is a whole question at the door, without sockets.

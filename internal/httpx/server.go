@@ -16,6 +16,24 @@ type Limits struct {
 	Read       time.Duration // 30 seconds for headers and body
 	Write      time.Duration // 60 seconds from the end of the headers to the end of the answer
 	Idle       time.Duration // 2 minutes between requests
+
+	// Quick, if it is above zero, bounds a request from its first octet to its answer, in place of the first
+	// three; then the listener must be one of [Watch].
+	Quick time.Duration
+}
+
+const defaultIdle = 2 * time.Minute
+
+// pick is d, or otherwise if d is zero, or no limit if it is negative.
+func pick(d, otherwise time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return otherwise
+	case d < 0:
+		return 0
+	default:
+		return d
+	}
 }
 
 // maxHeaders is what the request line and all fields may take. net/http adds 4 KiB to what it is told.
@@ -24,15 +42,8 @@ const maxHeaders = 32 << 10
 // NewServer makes a server that is not yet listening. Protocol errors of peers go to log as warnings.
 // OPTIONS * reaches the handler like everything else, so that nothing is answered without it.
 func NewServer(handler http.Handler, limits Limits, log *slog.Logger) *http.Server {
-	pick := func(d, otherwise time.Duration) time.Duration {
-		switch {
-		case d == 0:
-			return otherwise
-		case d < 0:
-			return 0
-		default:
-			return d
-		}
+	if limits.Quick > 0 {
+		limits = Limits{ReadHeader: -1, Read: -1, Write: -1, Idle: -1}
 	}
 	return &http.Server{
 		Handler:                      handler,
@@ -40,7 +51,7 @@ func NewServer(handler http.Handler, limits Limits, log *slog.Logger) *http.Serv
 		ReadHeaderTimeout:            pick(limits.ReadHeader, 5*time.Second),
 		ReadTimeout:                  pick(limits.Read, 30*time.Second),
 		WriteTimeout:                 pick(limits.Write, time.Minute),
-		IdleTimeout:                  pick(limits.Idle, 2*time.Minute),
+		IdleTimeout:                  pick(limits.Idle, defaultIdle),
 		MaxHeaderBytes:               maxHeaders - 4<<10,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
