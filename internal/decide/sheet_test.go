@@ -20,11 +20,6 @@ import (
 //	    GET /Jobs/{JobId allow=:} = jobs.get-job | jobs.all, jobs.read
 //
 //	ann account=7 sid=AAA agency/3=jobs.get-job reach=all manages=12,13
-type sheet struct {
-	catalogue decide.Catalogue
-	callers   map[string]callerLine
-}
-
 type callerLine struct {
 	decide.Caller
 	pins []pinLine

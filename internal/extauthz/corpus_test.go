@@ -152,7 +152,7 @@ func read(t *testing.T, answer *authv3.CheckResponse) (a verifytest.Answer, pass
 		t.Errorf("code %v", code)
 	}
 	for _, option := range fields {
-		if option.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD || option.GetAppend() != nil {
+		if option.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
 			t.Errorf("%s is not set in place of what is there", option.GetHeader().GetKey())
 		}
 		a.Header.Add(option.GetHeader().GetKey(), option.GetHeader().GetValue())

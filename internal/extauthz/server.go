@@ -67,7 +67,7 @@ const (
 func (s *Server) options() []grpc.ServerOption {
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxHeaderListSize(maxMetadata), grpc.MaxConcurrentStreams(maxStreams),
-		grpc.ConnectionTimeout(handshake), grpc.SharedWriteBuffer(true),
+		grpc.ConnectionTimeout(handshake),
 		// Goroutines that are kept have the stack that a question needs already. When all are busy, there is a new one.
 		grpc.NumStreamWorkers(2 * uint32(runtime.GOMAXPROCS(0))),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPing, PermitWithoutStream: true}),
