@@ -20,6 +20,8 @@ import (
 //	    GET /Jobs/{JobId allow=:} = jobs.get-job | jobs.all, jobs.read
 //
 //	ann account=7 sid=AAA agency/3=jobs.get-job reach=all manages=12,13
+
+// callerLine is a caller as a sheet names it, before the table knows its versions.
 type callerLine struct {
 	decide.Caller
 	pins []pinLine
