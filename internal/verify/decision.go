@@ -40,7 +40,6 @@ type Decision struct {
 	verdict     decide.Verdict
 	caller      decide.Caller
 	ends        api.Micros // when the token ended, on [api.CodeTokenExpired], or begins, on [api.CodeTokenNotYetValid]
-	warm        uint8      // the sum of loads that were begun early; it says nothing
 	detail      string     // a door's own words, in place of those that belong to the code
 
 	accountLimits *limits     // of all the account's tokens together

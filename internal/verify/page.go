@@ -72,21 +72,15 @@ type page struct{ first *entry }
 func (p page) head() *pageHead  { return (*pageHead)(unsafe.Pointer(p.first)) }
 func (p page) entries() []entry { return unsafe.Slice(p.first, 1+int(p.head().n))[1:] }
 
-// A cold look-up misses the cache twice: for the head, and then for the entry. Both loads are begun early,
-// while the route is found and the secret hashed. Go has no prefetch, so warmHead and warmEntry are plain
-// loads; their sum must be kept, or the compiler would leave them out.
+// A cold look-up misses the cache twice: for the head, and then for the entry. Both are fetched early, while
+// the route is found and the secret hashed.
 
-func (p page) warmHead() uint8 {
-	if p.first == nil {
-		return 0
-	}
-	return p.head().n
-}
+func (p page) prefetchHead() { prefetch(unsafe.Pointer(p.first)) } // of no page at all it does nothing
 
-// warmEntry loads both ends of the entry that find will most likely look at.
-func (p page) warmEntry(hash uint64) uint8 {
+// prefetchEntry fetches both ends of the entry that find will most likely look at.
+func (p page) prefetchEntry(hash uint64) {
 	if p.first == nil {
-		return 0
+		return
 	}
 	head := p.head()
 	want := uint64(tag(hash)) * ones
@@ -95,11 +89,12 @@ func (p page) warmEntry(hash uint64) uint8 {
 		if hits := (word - ones) &^ word & tops; hits != 0 {
 			if at := i + bits.TrailingZeros64(hits)/8; at < int(head.n) {
 				e := &p.entries()[at]
-				return e.sid[0] + uint8(e.expires)
+				prefetch(unsafe.Pointer(e))
+				prefetch(unsafe.Pointer(&e.expires))
+				return
 			}
 		}
 	}
-	return 0
 }
 
 func newPage(entries []entry, seed *hashSeed) page {

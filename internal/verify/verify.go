@@ -136,7 +136,7 @@ func (v *Verifier) judge(r *Request, d *Decision) {
 	presented, form := readCredential(&buffer, v.prefix, r.Header, r.Target)
 	hash := view.dir.seed.of(&presented.SID)
 	page := view.dir.page(hash)
-	d.warm = page.warmHead()
+	page.prefetchHead()
 
 	if !v.route(table, r, d, now, form) {
 		return
@@ -145,7 +145,7 @@ func (v *Verifier) judge(r *Request, d *Decision) {
 		v.public(table, d, now)
 		return
 	}
-	d.warm += page.warmEntry(hash)
+	page.prefetchEntry(hash)
 	digest := presented.Digest()
 	e := page.find(&presented.SID, hash)
 	if form != "" {
