@@ -99,6 +99,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f *form) {
 	q.request.Header = nil
 	if d.Allowed {
 		d.SetIdentity(w.Header())
+		d.SetLimits(w.Header())
 		return // 200, without a body
 	}
 	if f.surface == verify.Nginx {
@@ -125,7 +126,7 @@ func (h *Handler) read(r *http.Request, f *form, into *verify.Request) (fault st
 		return "The request has a second spelling of " + f.method + ", " + f.uri + " or " + f.host + "."
 	}
 	into.Method, into.Target, into.Host, into.Header = method[0], uri[0], host[0], r.Header
-	into.Client = h.proxies.ClientBehind(peer, r.Header)
+	into.Client = h.proxies.KnownBehind(peer, r.Header)
 	if agent := r.Header["User-Agent"]; len(agent) > 0 {
 		into.Agent = agent[0]
 	}

@@ -34,7 +34,7 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 // client made up, since handlers behind may look at them.
 func Middleware(v *verify.Verifier, proxies httpx.Proxies, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		request := verify.Request{ID: verify.NewRequestID(), Client: proxies.Client(r), Accept: verify.AccessTokens}
+		request := verify.Request{ID: verify.NewRequestID(), Client: proxies.KnownBehind(httpx.Peer(r), r.Header), Accept: verify.AccessTokens}
 		d := new(verify.Decision)
 		if request.Take(r) {
 			v.Verify(&request, d)
@@ -47,6 +47,7 @@ func Middleware(v *verify.Verifier, proxies httpx.Proxies, next http.Handler) ht
 		}
 		verify.DropIdentity(r.Header)
 		d.SetIdentity(r.Header)
+		d.SetLimits(w.Header())
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, Caller{
 			Account: d.Account, SID: d.SID, API: d.API, Version: d.Version, Scope: d.Scope, Brand: d.Brand, RequestID: d.RequestID,
 		})))

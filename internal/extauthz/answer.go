@@ -33,7 +33,7 @@ var metadataKeys = [...]string{"account", "sid", "api", "version", "scope", "bra
 const (
 	responseStatus, responseDenied, responseOK, responseMetadata = 1, 2, 3, 4 // CheckResponse
 	statusCode                                                   = 1          // google.rpc.Status, envoy.type.v3.HttpStatus
-	okHeaders, okRemove                                          = 2, 5       // OkHttpResponse
+	okHeaders, okRemove, okToClient                              = 2, 5, 6    // OkHttpResponse
 	deniedStatus, deniedHeaders, deniedBody                      = 1, 2, 3    // DeniedHttpResponse
 	optionHeader, optionAction, optionKeepEmpty                  = 1, 3, 4    // HeaderValueOption
 	pairKey, pairValue                                           = 1, 2       // HeaderValue, and an entry of a map
@@ -62,6 +62,13 @@ func (q *question) allow() answer {
 	}
 	if api := d.Catalogued(); api == nil || !api.ForwardCredential {
 		a = a.text(okRemove, "authorization")
+	}
+	if d.Limited() {
+		limits := make(http.Header, len(verify.RateHeaders))
+		d.SetLimits(limits)
+		for _, name := range verify.RateHeaders {
+			a = a.header(okToClient, strings.ToLower(name), limits[name][0])
+		}
 	}
 	a, facts := a.end(ok).begin(responseMetadata)
 	for i, key := range metadataKeys {

@@ -354,3 +354,30 @@ func TestUsageNamesTheClientOfTheProxy(t *testing.T) {
 		t.Errorf("reported %+v", use)
 	}
 }
+
+func TestLimitsAreToldThroughEnvoy(t *testing.T) {
+	a, tok := world(t)
+	tok.Limits = &api.Limits{Rate: &api.Rate{Calls: 1, Per: "hour"}}
+	a.Put(tok.Grant)
+	client := serve(t, a.Start(t, verify.Config{}), nil)
+	in := ask("GET", "/Agencies/"+tok.SID+"/Jobs", map[string]string{"authorization": "Bearer " + tok.AuthToken})
+	answer, err := client.Check(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	for _, option := range answer.GetOkResponse().GetResponseHeadersToAdd() {
+		told[option.GetHeader().GetKey()] = option.GetHeader().GetValue()
+	}
+	want := map[string]string{"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "3600"}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("an allow (-want +got):\n%s", diff)
+	}
+	if answer, err = client.Check(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	got, passed := read(t, answer)
+	if passed || got.Status != 429 || got.Code() != api.CodeRateLimited || got.Header.Get("Retry-After") != "3600" || got.Header.Get("RateLimit-Remaining") != "0" {
+		t.Errorf("a refusal: passed %v, %d %v", passed, got.Status, got.Header)
+	}
+}

@@ -96,7 +96,7 @@ func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{
 		gateway: g, out: &recorder{ResponseWriter: w, control: http.NewResponseController(w)}, in: r, began: time.Now(),
-		request: verify.Request{ID: verify.NewRequestID(), Client: g.proxies.Client(r), Accept: verify.AccessTokens},
+		request: verify.Request{ID: verify.NewRequestID(), Client: g.proxies.KnownBehind(httpx.Peer(r), r.Header), Accept: verify.AccessTokens},
 	}
 	x.out.Header()[requestIDHeader] = []string{x.request.ID}
 	defer x.end() // also when forwarding was cut off and panics
@@ -216,9 +216,10 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	x.tellWho(p.Out.Header)
 }
 
-// modify keeps the request id ours, whatever the upstream says.
+// modify keeps the request id ours, and how limits stand where there are some, whatever the upstream says.
 func (x *exchange) modify(answer *http.Response) error {
 	delete(answer.Header, requestIDHeader)
+	x.decision.SetLimits(answer.Header)
 	return nil
 }
 

@@ -58,6 +58,7 @@ func newBackend(t *testing.T) *backend {
 			return
 		}
 		w.Header().Set("X-Backend", "yes")
+		w.Header().Set("RateLimit-Remaining", "1000")
 		if _, err := io.WriteString(w, "ok"); err != nil {
 			t.Log(err)
 		}
@@ -441,5 +442,28 @@ func TestRefusalIsAProblemWithTheTrueStatus(t *testing.T) {
 		if c.status == 405 && !slices.Contains(strings.Split(answers[0].Header.Get("Allow"), ", "), "POST") {
 			t.Errorf("Allow is %q", answers[0].Header.Get("Allow"))
 		}
+	}
+}
+
+// The client reads how its limits stand from the gateway, whatever the upstream says of limits of its own.
+func TestLimitsAreToldByTheGateway(t *testing.T) {
+	w := build(t, nil)
+	w.tok.Limits = &api.Limits{Daily: 2, Allow: []string{"127.0.0.1"}}
+	w.Put(w.tok.Grant)
+	w.Settle(t, w.v)
+	for i, remaining := range []string{"1", "0", "0"} {
+		answer := w.get(t, "/Agencies/{SID}/Jobs", "X-Forwarded-For: 198.51.100.1\n")
+		if got := answer.Header.Values("RateLimit-Remaining"); len(got) != 1 || got[0] != remaining || answer.Header.Get("RateLimit-Limit") != "2" {
+			t.Errorf("call %d: %d remaining %q", i, answer.Status, got)
+		}
+		if refused := answer.Status == 429; refused != (i == 2) || refused != (answer.Header.Get("Retry-After") != "") {
+			t.Errorf("call %d: %d, Retry-After %q", i, answer.Status, answer.Header.Get("Retry-After"))
+		}
+	}
+	w.tok.Limits = &api.Limits{Deny: []string{"127.0.0.0/8"}}
+	w.Put(w.tok.Grant)
+	w.Settle(t, w.v)
+	if answer := w.get(t, "/Agencies/{SID}/Jobs", "X-Forwarded-For: 198.51.100.1\n"); answer.Status != 403 || answer.Code() != api.CodeAddressNotAllowed {
+		t.Errorf("a denied address was answered %d %s", answer.Status, answer.Code())
 	}
 }

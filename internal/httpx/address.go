@@ -53,24 +53,43 @@ func (p Proxies) Client(r *http.Request) netip.Addr { return p.ClientBehind(peer
 
 // ClientBehind is [Proxies.Client] for a peer that is known already.
 func (p Proxies) ClientBehind(client netip.Addr, header http.Header) netip.Addr {
+	client, _ = p.walk(client, header)
+	return client
+}
+
+// KnownBehind is ClientBehind for whoever lets clients in by their address: the zero Addr if a proxy did not
+// say who spoke to it, or said no address. Its own address stands for no client then, or a list that has the
+// network of the proxies in it would let everybody in.
+func (p Proxies) KnownBehind(client netip.Addr, header http.Header) netip.Addr {
+	client, known := p.walk(client, header)
+	if !known {
+		return netip.Addr{}
+	}
+	return client
+}
+
+func (p Proxies) walk(client netip.Addr, header http.Header) (_ netip.Addr, known bool) {
+	if !p.Trusts(client) {
+		return client, client.IsValid()
+	}
 	lists := header["X-Forwarded-For"]
 	for i := len(lists) - 1; i >= 0; i-- {
 		for list, more := lists[i], true; more; {
-			if !p.Trusts(client) {
-				return client
-			}
 			at := strings.LastIndexByte(list, ',')
 			hop, ok := parseHop(strings.TrimSpace(list[at+1:]))
 			if !ok {
-				return client
+				return client, false
 			}
-			client = hop
+			client, known = hop, true
+			if !p.Trusts(client) {
+				return client, true
+			}
 			if more = at >= 0; more {
 				list = list[:at]
 			}
 		}
 	}
-	return client
+	return client, known
 }
 
 // Peer is the other end of the connection: who must be on a list for forwarded fields to count.

@@ -41,6 +41,7 @@ const (
 type facts struct {
 	id     string
 	client netip.Addr
+	known  netip.Addr
 	log    *slog.Logger
 }
 
@@ -61,6 +62,9 @@ func RequestID(ctx context.Context) string { return factsOf(ctx).id }
 // outside of [Wrap] and for a peer without an address.
 func ClientAddr(ctx context.Context) netip.Addr { return factsOf(ctx).client }
 
+// KnownClient is ClientAddr by the rules of [Proxies.KnownBehind], for whoever lets clients in by it.
+func KnownClient(ctx context.Context) netip.Addr { return factsOf(ctx).known }
+
 // Wrap goes around all handlers of a listener.
 func Wrap(next http.Handler, c Config) http.Handler {
 	limit := c.MaxBody
@@ -69,7 +73,7 @@ func Wrap(next http.Handler, c Config) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		f := facts{id: newRequestID(), client: c.Proxies.Client(r), log: c.Log}
+		f := facts{id: newRequestID(), client: c.Proxies.Client(r), known: c.Proxies.KnownBehind(peer(r), r.Header), log: c.Log}
 		r = r.WithContext(context.WithValue(r.Context(), factsKey{}, f))
 		out := &recorder{ResponseWriter: w}
 		out.Header().Set(RequestIDHeader, f.id)

@@ -52,6 +52,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 			s.verifier.Refuse(w, &d, verify.Gateway)
 			return
 		}
+		d.SetLimits(w.Header())
 		if err := errors.Join(bodyType(r), eachOnce(r)); err != nil {
 			httpx.WriteError(w, r, err)
 			return
@@ -69,7 +70,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 func (s *server) request(r *http.Request) *verify.Request {
 	return &verify.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header,
-		Client: httpx.ClientAddr(r.Context()), Agent: r.UserAgent(), ID: httpx.RequestID(r.Context()),
+		Client: httpx.KnownClient(r.Context()), Agent: r.UserAgent(), ID: httpx.RequestID(r.Context()),
 	}
 }
 

@@ -77,7 +77,7 @@ type Opening struct {
 // at this moment, and empty otherwise. A token that stands was used, by the client for its holder.
 func (v *Verifier) Introspect(client *Client, authToken string, r *Request) (Standing, bool, api.Code) {
 	asked := *r
-	asked.Header, asked.Accept = map[string][]string{"Authorization": {bearer + authToken}}, AccessTokens
+	asked.Header, asked.Accept, asked.onBehalf = map[string][]string{"Authorization": {bearer + authToken}}, AccessTokens, true
 	var d Decision
 	v.Identify(&asked, &d)
 	if d.Code == api.CodeStale {

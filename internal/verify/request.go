@@ -21,6 +21,8 @@ type Request struct {
 	Agent  string              // its User-Agent
 	ID     string              // the request id that the answer and the log carry
 	Accept Kinds               // the zero value accepts no credential
+
+	onBehalf bool // Client is not the token's holder, but a resource server that asks about it
 }
 
 // Kinds are the kinds of credential that a caller of the verifier accepts. A door accepts access tokens

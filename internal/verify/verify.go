@@ -348,7 +348,7 @@ func (v *Verifier) Explain(sid token.SID, r *Request) *Decision {
 	return d
 }
 
-// Identify judges the credential of r alone: whose token is it, and is it in force. It is for acts that
+// Identify judges the credential of r alone: whose token is it, is it in force, and may it come from there. It is for acts that
 // every live token may do on itself.
 func (v *Verifier) Identify(r *Request, d *Decision) {
 	d.begin(r)
@@ -384,6 +384,9 @@ func (v *Verifier) Identify(r *Request, d *Decision) {
 		d.ends = e.expires
 	}
 	d.Code, d.Allowed = code, code == ""
+	if d.Allowed && !r.onBehalf && !view.ownLimits(e).admits(r.Client) {
+		d.Allowed, d.Code, d.client = false, api.CodeAddressNotAllowed, r.Client
+	}
 	if form != "" {
 		d.Code, d.Allowed = form, false
 	}

@@ -179,7 +179,7 @@ var codes = map[string][]api.Code{
 	"malformed_credentials": {api.CodeInvalidToken},
 	"ambiguous_credentials": {api.CodeInvalidToken},
 	"unknown_token":         {api.CodeInvalidToken},
-	"not_yet_valid":         {api.CodeInvalidToken},
+	"not_yet_valid":         {api.CodeTokenNotYetValid, api.CodeInvalidToken},
 	"proof_required":        {api.CodeInvalidToken},
 	"too_large":             {api.CodeBodyTooLarge, api.CodeInvalidToken, api.CodeMalformedRequest},
 }
