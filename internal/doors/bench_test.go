@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(measure.AskingSide) != "" {
-		if err := measure.Serve(os.Stdin, os.Stdout); err != nil {
+		if err := measure.Serve(os.Stdin, os.Stdout, measure.HTTP); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -2,111 +2,134 @@ package extauthz_test
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
 	"net"
-	"syscall"
+	"os"
+	"strings"
 	"testing"
+	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"counterfoil.dev/counterfoil/internal/verify"
+	"counterfoil.dev/counterfoil/internal/extauthz"
+	"counterfoil.dev/counterfoil/internal/measure"
+	"counterfoil.dev/counterfoil/internal/verify/verifytest"
 )
 
-// octets is a codec that sends what it is given and keeps nothing, so that the client's side of the wire
-// costs the same whatever the messages are.
-type octets struct{}
-
-func (octets) Name() string { return "proto" }
-
-func (octets) Marshal(v any) (mem.BufferSlice, error) {
-	return mem.BufferSlice{mem.SliceBuffer(v.([]byte))}, nil
+func TestMain(m *testing.M) {
+	if os.Getenv(measure.AskingSide) != "" {
+		if err := measure.Serve(os.Stdin, os.Stdout, connect); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
 }
 
-func (octets) Unmarshal(data mem.BufferSlice, v any) error {
-	*v.(*int) = data.Len()
-	return nil
+// connect asks over gRPC. A request is the method, a space and the message in base64.
+func connect(address string) (ask func(request string) error, err error) {
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, err
+	}
+	return func(request string) error {
+		method, text, _ := strings.Cut(request, " ")
+		raw, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return err
+		}
+		in, out := &authv3.CheckRequest{}, &authv3.CheckResponse{}
+		if err := proto.Unmarshal(raw, in); err != nil {
+			return err
+		}
+		if err := conn.Invoke(context.Background(), method, in, out); err != nil {
+			return err
+		}
+		if method == authv3.Authorization_Check_FullMethodName && out.GetOkResponse() == nil {
+			return fmt.Errorf("refused: %v", out)
+		}
+		return nil
+	}, nil
 }
 
-// BenchmarkOverGRPC asks the door, and a handler that does nothing, over one connection. Processor time of
-// both ends is reported. The client encodes and decodes nothing, so the difference is the door's.
-func BenchmarkOverGRPC(b *testing.B) {
-	a, tok := world(b)
-	door := dial(b, a.Start(b, verify.Config{}), nil)
-	path := "/Agencies/" + tok.SID + "/Jobs"
-	question, err := proto.Marshal(ask("GET", path, map[string]string{
-		":authority": "api.example.com", ":path": path, ":method": "GET", ":scheme": "https", "user-agent": "curl/8.5", "accept": "*/*",
-		"authorization": "Bearer " + tok.AuthToken, "x-forwarded-proto": "https", "x-request-id": "9a62f1f6-4f4c-4b3a-9a1c-64c6b2a7c1f5",
-	}))
+// BenchmarkCheck asks with random tokens out of a million grants, and compares that with two handlers that
+// do nothing: one that takes the same question, and one that takes and gives an empty message. Processor
+// time of the serving side.
+func BenchmarkCheck(b *testing.B) {
+	crowd := verifytest.NewCrowd(b, 1_000_000, 20_000, "")
+	door, err := extauthz.New(extauthz.Config{Verifier: crowd.Verifier, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	none := emptyServer(b)
-	for _, c := range []struct {
-		name, method string
-		conn         *grpc.ClientConn
-		send         []byte
-		atLeast      int // octets of the answer: an allow has all its fields
-	}{
-		{"empty", "/empty/Nothing", none, nil, 0},
-		{"check", authv3.Authorization_Check_FullMethodName, door, question, 300},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			b.ReportAllocs()
-			began := processTime(b)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					var got int
-					if err := c.conn.Invoke(b.Context(), c.method, c.send, &got, grpc.ForceCodecV2(octets{})); err != nil || got < c.atLeast {
-						b.Errorf("%d octets, %v", got, err)
-						return
-					}
-				}
-			})
-			b.ReportMetric(float64(processTime(b)-began)/float64(b.N), "cpu-ns/op")
-		})
+	var questions, checks []string
+	for i := range crowd.Tokens() {
+		authorization, path := crowd.Question(i * 7919 % crowd.Tokens())
+		raw, err := proto.Marshal(ask("GET", path, map[string]string{
+			":authority": verifytest.CrowdHost, ":path": path, ":method": "GET", ":scheme": "https", "user-agent": "curl/8.5", "accept": "*/*",
+			"authorization": authorization, "x-forwarded-proto": "https", "x-request-id": "9a62f1f6-4f4c-4b3a-9a1c-64c6b2a7c1f5",
+		}))
+		if err != nil {
+			b.Fatal(err)
+		}
+		text := base64.StdEncoding.EncodeToString(raw)
+		questions = append(questions, "/empty/Question "+text)
+		checks = append(checks, authv3.Authorization_Check_FullMethodName+" "+text)
 	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- door.Serve(ctx, l, time.Second) }()
+	b.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	})
+	asker, empty := measure.Start(b), emptyServer(b)
+	measure.Alternate(b, measure.Process, 21, 400*time.Millisecond,
+		asker.Case("empty handler, empty message", empty, []string{"/empty/Nothing "}),
+		asker.Case("empty handler, same question", empty, questions),
+		asker.Case("check", l.Addr().String(), checks),
+	)
 }
 
-func emptyServer(b *testing.B) *grpc.ClientConn {
+func emptyServer(b *testing.B) (address string) {
 	b.Helper()
+	unary := func(take, give func() any) grpc.MethodHandler {
+		return func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			if err := decode(take()); err != nil {
+				return nil, err
+			}
+			return give(), nil
+		}
+	}
+	empty := func() any { return &emptypb.Empty{} }
 	server := grpc.NewServer()
-	server.RegisterService(&grpc.ServiceDesc{ServiceName: "empty", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
-		MethodName: "Nothing",
-		Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-			return &emptypb.Empty{}, decode(&emptypb.Empty{})
-		},
-	}}}, struct{}{})
+	server.RegisterService(&grpc.ServiceDesc{ServiceName: "empty", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{
+		{MethodName: "Nothing", Handler: unary(empty, empty)},
+		{MethodName: "Question", Handler: unary(func() any { return &authv3.CheckRequest{} }, func() any { return &authv3.CheckResponse{} })},
+	}}, struct{}{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		b.Fatal(err)
-	}
 	b.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			b.Error(err)
-		}
 		server.Stop()
 		if err := <-ended; err != nil {
 			b.Error(err)
 		}
 	})
-	return conn
-}
-
-func processTime(b *testing.B) int64 {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return u.Utime.Nano() + u.Stime.Nano()
+	return listener.Addr().String()
 }

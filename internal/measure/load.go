@@ -34,7 +34,7 @@ type Asker struct {
 type Order struct {
 	Target   string   // name
 	Address  string   // with Requests: where to connect to
-	Requests []string // raw, asked in turn
+	Requests []string // as Connect reads them, asked in turn
 	Count    int      // how often to ask
 	Upstream bool     // listen, and answer everything with 200 and the two octets {}
 }
@@ -91,8 +91,11 @@ func (a *Asker) Case(name, address string, requests []string) Case {
 	return Case{name, func(n int) { a.Tell(Order{Target: name, Count: n}) }}
 }
 
+// Connect opens one connection and returns how to ask over it. Whatever is no success is an error.
+type Connect func(address string) (ask func(request string) error, err error)
+
 // Serve is the asking side: it carries out orders until there are no more. Call it in TestMain.
-func Serve(in io.Reader, out io.Writer) error {
+func Serve(in io.Reader, out io.Writer, connect Connect) error {
 	targets := make(map[string]*target)
 	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
 	for {
@@ -108,7 +111,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		case o.Upstream:
 			done.Address, err = upstream()
 		case o.Requests != nil:
-			targets[o.Target] = &target{address: o.Address, requests: o.Requests}
+			targets[o.Target] = &target{connect: connect, address: o.Address, requests: o.Requests}
 		default:
 			err = targets[o.Target].ask(o.Count)
 		}
@@ -136,15 +139,11 @@ func upstream() (string, error) {
 }
 
 type target struct {
+	connect  Connect
 	address  string
 	requests []string
-	conns    [connections]*conn
+	asks     [connections]func(request string) error
 	next     atomic.Int64
-}
-
-type conn struct {
-	net.Conn
-	in *bufio.Reader
 }
 
 // ask sends n requests, and fails unless every answer is a success.
@@ -153,22 +152,35 @@ func (t *target) ask(n int) error {
 	left.Store(int64(n))
 	var wait sync.WaitGroup
 	faults := make([]error, connections)
-	for i := range t.conns {
-		if t.conns[i] == nil {
-			c, err := net.Dial("tcp", t.address)
-			if err != nil {
+	for i := range t.asks {
+		if t.asks[i] == nil {
+			var err error
+			if t.asks[i], err = t.connect(t.address); err != nil {
 				return err
 			}
-			t.conns[i] = &conn{c, bufio.NewReader(c)}
 		}
 		wait.Go(func() {
 			for left.Add(-1) >= 0 && faults[i] == nil {
-				faults[i] = t.conns[i].ask(t.requests[int(t.next.Add(1))%len(t.requests)])
+				faults[i] = t.asks[i](t.requests[int(t.next.Add(1))%len(t.requests)])
 			}
 		})
 	}
 	wait.Wait()
 	return errors.Join(faults...)
+}
+
+// HTTP asks over HTTP/1.1 with raw requests.
+func HTTP(address string) (ask func(request string) error, err error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return (&conn{c, bufio.NewReader(c)}).ask, nil
+}
+
+type conn struct {
+	net.Conn
+	in *bufio.Reader
 }
 
 func (c *conn) ask(request string) error {
