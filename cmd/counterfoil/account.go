@@ -96,6 +96,7 @@ func showAccount(t *table, a api.Account, links []api.Management) {
 	t.fact("Created", a.Created)
 	t.fact("Default expiry", daysWords(a.ExpiryDefault))
 	t.fact("Longest expiry", daysWords(a.ExpiryMax))
+	showAccountLimits(t, a.Limits)
 	for _, w := range a.Withheld {
 		t.fact("Withheld", w.API+"/"+w.Scope)
 	}
@@ -112,7 +113,8 @@ func showAccount(t *table, a api.Account, links []api.Management) {
 func accountEdit() *cobra.Command {
 	var name string
 	var def, longest, revision int64
-	c := remote("edit ID", "Change name and expiry rules", cobra.ExactArgs(1), func(s *call) error {
+	var limits limitFlags
+	c := remote("edit ID", "Change name, expiry rules and limits", cobra.ExactArgs(1), func(s *call) error {
 		id, err := accountID(s.args[0])
 		if err != nil {
 			return err
@@ -128,14 +130,17 @@ func accountEdit() *cobra.Command {
 		if given("expiry-max") {
 			in.ExpiryMax = &longest
 		}
-		if (in == api.AccountEdit{Revision: revision}) {
+		if (in == api.AccountEdit{Revision: revision}) && !limitsGiven(s.command) {
 			return usagef("nothing to change was given")
 		}
+		now, err := s.client.GetAccount(s.ctx(), id)
+		if err != nil {
+			return err
+		}
+		if in.Limits, err = limits.account(s.command, now.Limits); err != nil {
+			return err
+		}
 		if !given("revision") {
-			now, err := s.client.GetAccount(s.ctx(), id)
-			if err != nil {
-				return err
-			}
 			in.Revision = now.Revision
 		}
 		a, err := s.client.EditAccount(s.ctx(), id, in)
@@ -147,6 +152,7 @@ func accountEdit() *cobra.Command {
 	c.Flags().StringVar(&name, "name", "", "new name")
 	c.Flags().Int64Var(&def, "expiry-default", 0, "days that a new token lives when nobody chooses; 0: no end; -1: the installation's own")
 	c.Flags().Int64Var(&longest, "expiry-max", 0, "most days that a token may live; 0: no limit; -1: the installation's own")
+	limits.forAccount(c, "of all tokens")
 	c.Flags().Int64Var(&revision, "revision", 0, "the revision that was seen; another one is a conflict")
 	return c
 }

@@ -83,6 +83,7 @@ func showToken(t *table, found api.Token) {
 	t.fact("Ends", endWords(found.Expires))
 	showPins(t, found.Pins)
 	t.fact("Reach", reachWords(found.Reach, found.Brands))
+	showLimits(t, found.Limits)
 	if found.PrimaryContact != nil {
 		t.fact("Primary contact", strings.TrimSpace(found.PrimaryContact.Name+" "+found.PrimaryContact.Email))
 	}

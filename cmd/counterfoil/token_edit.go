@@ -16,6 +16,7 @@ type editForm struct {
 	brands                                          []int64
 	emails, scopes, add, drop                       []string
 	revision                                        int64
+	limits                                          limitFlags
 }
 
 func tokenEdit() *cobra.Command {
@@ -26,6 +27,9 @@ func tokenEdit() *cobra.Command {
 			return err
 		}
 		in := f.edit(s.command, now)
+		if in.Limits, err = f.limits.token(s.command, now.Limits); err != nil {
+			return err
+		}
 		if (in == api.TokenEdit{Revision: in.Revision}) {
 			return usagef("nothing to change was given")
 		}
@@ -45,6 +49,7 @@ func tokenEdit() *cobra.Command {
 	flags.StringArrayVar(&f.scopes, "scope", nil, "instead of all until now; once for each")
 	flags.StringArrayVar(&f.add, "add-scope", nil, "beside those until now; once for each")
 	flags.StringArrayVar(&f.drop, "drop-scope", nil, "no longer; once for each")
+	f.limits.forToken(c)
 	flags.Int64Var(&f.revision, "revision", 0, "the revision that was seen; another one is a conflict")
 	c.MarkFlagsMutuallyExclusive("scope", "add-scope")
 	c.MarkFlagsMutuallyExclusive("scope", "drop-scope")

@@ -19,6 +19,7 @@ const maxForm = 1 << 20
 func tokenCreate() *cobra.Command {
 	var in api.TokenCreate
 	var expires dateFlag
+	var limits limitFlags
 	var from, once string
 	c := owned("create --name NAME --scope SCOPE ...", "Create a token and show its secret, this once", cobra.NoArgs, func(s *call) error {
 		if from != "" {
@@ -32,6 +33,13 @@ func tokenCreate() *cobra.Command {
 		}
 		if !expires.IsZero() {
 			in.Expires = &expires.Time
+		}
+		set, err := limits.token(s.command, in.Limits)
+		if err != nil {
+			return err
+		}
+		if set != nil {
+			in.Limits = set
 		}
 		made, err := s.client.CreateToken(s.ctx(), in, once)
 		if err != nil {
@@ -52,6 +60,7 @@ func tokenCreate() *cobra.Command {
 	flags.StringVar(&in.BrandVersion, "brand-version", "", "version of the API for brands; the latest if left out")
 	flags.StringVar(&in.PrimaryContact, "contact", "", "person id or e-mail address of an active member")
 	flags.StringArrayVar(&in.DeveloperEmails, "developer-email", nil, "who is told too; once for each")
+	limits.forToken(c)
 	flags.StringVar(&from, "from", "", "file with the whole form as JSON, or - for standard input")
 	flags.StringVar(&once, "idempotency-key", "", "makes a repeat of this very command the same create")
 	return c
