@@ -31,7 +31,8 @@ func parseJSON(data []byte) (*node, error) {
 	return n, nil
 }
 
-// explain gives a syntax error the line it happened on.
+// explain gives a syntax error the line it happened on. The library's words, and the very octet that it
+// names, differ from one release of Go to the next, so neither is repeated.
 func (r *jsonReader) explain(err error) error {
 	var fault *faultError
 	if errors.As(err, &fault) {
@@ -40,7 +41,11 @@ func (r *jsonReader) explain(err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		at := min(max(int(syntax.Offset), 0), len(r.data))
-		return faultAt(1+bytes.Count(r.data[:at], []byte("\n")), "not JSON: %v", syntax)
+		line := 1 + bytes.Count(r.data[:at], []byte("\n"))
+		if len(bytes.TrimSpace(r.data[at:])) == 0 {
+			return faultAt(line, "not JSON: the document ends too early")
+		}
+		return faultAt(line, "not JSON: something on this line cannot stand where it does")
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return faultAt(1+bytes.Count(r.data, []byte("\n")), "not JSON: the document ends too early")

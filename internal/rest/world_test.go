@@ -195,7 +195,7 @@ func (w *world) every(account int64) []string {
 		}
 		for _, c := range a.Versions[0].Categories {
 			for _, s := range c.Scopes {
-				if account == 0 || c.Name != "Accounts" && c.Name != "Catalogue" {
+				if s.Allowed {
 					scopes = append(scopes, s.Name)
 				}
 			}
