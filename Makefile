@@ -10,6 +10,7 @@ VCS := $(shell git rev-parse --verify -q HEAD >/dev/null 2>&1 && echo auto || ec
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 FUZZTIME ?= 60s
+BENCHFLAGS ?=
 
 .PHONY: demo test help run test-fast lint generate verify bench fuzz screenshots build clean
 
@@ -37,8 +38,9 @@ generate: ## write the generated files anew
 verify: ## prove that the generated files are fresh
 	scripts/verify.sh
 
-bench: ## how fast a decision is
-	go test -run '^$$' -bench . -benchmem ./internal/decide/... ./internal/verify/... ./internal/doors/...
+bench: ## the check beside its floors, four minutes; more rounds with BENCHFLAGS=-count=5
+	go test -p 1 -run '^$$' -bench . -benchmem -timeout 1h $(BENCHFLAGS) \
+		./internal/decide ./internal/verify ./internal/doors ./internal/gateway ./internal/extauthz
 
 fuzz: ## every fuzz target, FUZZTIME (60s) each
 	scripts/fuzz.sh $(FUZZTIME)

@@ -10,7 +10,7 @@ import (
 )
 
 // usualFields is how many fields of a request are judged without allocating.
-const usualFields = 32
+const usualFields = 24
 
 // Decision is the answer to one request. The zero value refuses. It may be used again, which saves its
 // allocation; what [Verifier.Verify] wrote is overwritten whole.
