@@ -305,5 +305,7 @@ func sentence(field, message string) string {
 var fieldLabels = map[string]string{
 	"name": "Token Name", "api": "API", "version": "API Version", "brand_version": "Brand API Version",
 	"expires": "Expiry", "primary_contact": "Primary Contact", "developer_emails": "E-mail", "email": "E-mail",
-	"id": "The number",
+	"id":          "The number",
+	"limits.rate": "Rate", "limits.per": "Calls per", "limits.burst": "At once", "limits.daily": "Calls a day", "limits.monthly": "Calls a month",
+	"limits.allow": "Allowed addresses:", "limits.deny": "Denied addresses:", "limits.hosts": "Hosts:", "limits.not_before": "Not before",
 }

@@ -34,6 +34,8 @@ type draft struct {
 	BrandQuery   string   `json:"brand_query,omitempty"`
 	BrandVersion string   `json:"brand_version,omitempty"`
 
+	Limits limitsInput `json:"limits"`
+
 	Contact string `json:"contact,omitempty"`
 	Emails  string `json:"emails,omitempty"`
 
@@ -151,6 +153,9 @@ func (d *draft) take(step view.Step, form url.Values, offer api.Offer) {
 			}
 		}
 		d.Expiry, d.ExpiryDate = text("expiry"), text("expiry_date")
+		if limitsAsked(form) {
+			d.Limits = takeLimits(form)
+		}
 		if form.Has("reach") {
 			d.Reach, d.Brands, d.BrandQuery, d.BrandVersion = text("reach"), form["brand"], text("brand_q"), text("brand_version")
 		}
@@ -167,7 +172,8 @@ func (d draft) create(offer api.Offer, now time.Time) (api.TokenCreate, []api.Fi
 		Name: d.Name, Description: d.Description, PrimaryContact: d.Contact,
 		DeveloperEmails: distinct(authority.SplitEmails(d.Emails)), Scopes: []string{},
 	}
-	var bad []api.Field
+	limits, bad := d.Limits.limits()
+	in.Limits = limits
 	if d.Expiry != "" {
 		end, never, fault := expiryOf(d.Expiry, d.ExpiryDate, offer, now)
 		in.Expires, in.NeverExpires = end, never

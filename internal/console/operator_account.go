@@ -119,6 +119,12 @@ func (c *Console) drawAccount(v *visit, id int64, errs view.Errors) error {
 	if a.Suspended != nil {
 		p.Suspended = *a.Suspended
 	}
+	limits := accountTyped(a.Limits)
+	if limitsAsked(v.form) {
+		limits = takeLimits(v.form)
+	}
+	p.Limits = limits.form(errs)
+	p.Limits.OfAccount = true
 	if a.ExpiryDefault != nil {
 		p.ExpiryDefault = strconv.FormatInt(*a.ExpiryDefault, 10)
 	}
@@ -263,7 +269,7 @@ func (c *Console) accountAct(v *visit) error {
 		return c.drawAccount(v, id, nil) // a button of the scopes, without JavaScript: nothing is saved yet
 	}
 	if err := act(v, id); err != nil {
-		errs, ok := fieldErrors(err, nil)
+		errs, ok := fieldErrors(err, limitControls)
 		if !ok {
 			return err
 		}
@@ -289,6 +295,13 @@ func (c *Console) accountSettings(v *visit, id int64) error {
 			return api.Invalid(field, "must be a number of days, 0 for none, or empty for the installation's own")
 		}
 		*into = &n
+	}
+	if limitsAsked(v.form) {
+		wanted, bad := takeLimits(v.form).limits()
+		if err := limitFaults(bad); err != nil {
+			return err
+		}
+		in.Limits = &api.AccountLimits{Rate: wanted.Rate, Daily: wanted.Daily, Monthly: wanted.Monthly}
 	}
 	_, err = c.authority.EditAccount(v.r.Context(), v.by, id, in)
 	return err

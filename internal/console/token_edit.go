@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -59,7 +60,7 @@ func (c *Console) tokenEditPage(v *visit) error {
 		marked, _ = b.tick(e.open, apiName, scope)
 	}
 	form := editForm{
-		name: e.token.Name, description: e.token.Description, emails: strings.Join(e.token.DeveloperEmails, "\n"), boxes: b,
+		name: e.token.Name, description: e.token.Description, emails: strings.Join(e.token.DeveloperEmails, "\n"), boxes: b, limits: typed(e.token.Limits),
 	}
 	if e.token.PrimaryContact != nil {
 		form.contact = e.token.PrimaryContact.Person
@@ -71,20 +72,24 @@ func (c *Console) tokenEditPage(v *visit) error {
 type editForm struct {
 	name, description, contact, emails string
 	boxes                              boxes
+	limits                             limitsInput
 }
 
 func readEdit(form url.Values, e editing) editForm {
 	f := editForm{
 		name: strings.TrimSpace(form.Get("name")), description: form.Get("description"),
-		contact: form.Get("contact"), emails: form.Get("emails"),
+		contact: form.Get("contact"), emails: form.Get("emails"), limits: typed(e.token.Limits),
+	}
+	if limitsAsked(form) {
+		f.limits = takeLimits(form)
 	}
 	f.boxes.take(form, e.open)
 	return f
 }
 
 // edit is what the form asks for, as the authority takes it. Scopes of a version that the catalogue no
-// longer offers are not on the page and stay.
-func (f editForm) edit(e editing, revision int64) api.TokenEdit {
+// longer offers are not on the page and stay. The fields are what of the limits cannot be read.
+func (f editForm) edit(e editing, revision int64) (api.TokenEdit, []api.Field) {
 	emails := authority.SplitEmails(f.emails)
 	in := api.TokenEdit{Name: &f.name, Description: &f.description, DeveloperEmails: &emails, Revision: revision}
 	if f.contact != "" {
@@ -94,7 +99,35 @@ func (f editForm) edit(e editing, revision int64) api.TokenEdit {
 		scopes := f.boxes.given(e.open)
 		in.Scopes = &scopes
 	}
-	return in
+	var bad []api.Field
+	if f.limits != typed(e.token.Limits) {
+		in.Limits, bad = f.limits.limits()
+	}
+	return in, bad
+}
+
+// editControls says which control of the edit page asks for a field of the authority.
+func editControls() map[string]string {
+	out := maps.Clone(limitControls)
+	out["primary_contact"], out["developer_emails"] = "contact", "emails"
+	return out
+}
+
+// limitsForm is the part *Limits* with the hosts that the token's APIs have, and where it was used from.
+func (e editing) limitsForm(f editForm, v *visit, errs view.Errors) view.LimitsForm {
+	form := f.limits.form(errs)
+	form.Open = form.Open || v.form.Get("go") == "seen"
+	for _, o := range e.open {
+		for _, host := range o.api.Hosts {
+			if !slices.Contains(form.Served, host) {
+				form.Served = append(form.Served, host)
+			}
+		}
+	}
+	if use := e.token.LastUse; use != nil && !slices.Contains(words(f.limits.Allow), use.Address) {
+		form.Seen = use.Address
+	}
+	return form
 }
 
 func (c *Console) drawEdit(v *visit, status int, e editing, f editForm, marked string, errs view.Errors) error {
@@ -103,6 +136,7 @@ func (c *Console) drawEdit(v *visit, status int, e editing, f editForm, marked s
 		CanEdit: v.by.Role != api.RoleAnalyst, Name: f.name, Description: f.description,
 		Contacts: contactsForm(e.offer, f.contact, f.emails, errs),
 		Scopes:   f.boxes.form(e.open, marked, e.held, errs), Errors: errs, Brands: brandNames(e.token, e.offer),
+		Limits: e.limitsForm(f, v, errs),
 	}
 	if !p.CanEdit {
 		p.WhyNot = "Your role reads only."
@@ -128,6 +162,11 @@ func (c *Console) tokenUpdate(v *visit) error {
 	}
 	f := readEdit(v.form, e)
 	switch act, _, _ := strings.Cut(v.form.Get("go"), ":"); act {
+	case "seen":
+		if e.token.LastUse != nil && e.token.LastUse.Address != "" {
+			f.limits = f.limits.allow(e.token.LastUse.Address)
+		}
+		return c.drawEdit(v, http.StatusOK, e, f, "", nil)
 	case "clear", "undo", "read-only", "all", "none", "search", "back": // a button of the scopes without JavaScript, or Back from the differences
 		return c.drawEdit(v, http.StatusOK, e, f, "", nil)
 	}
@@ -135,12 +174,15 @@ func (c *Console) tokenUpdate(v *visit) error {
 	if err != nil {
 		return err
 	}
-	in := f.edit(e, revision)
+	in, bad := f.edit(e, revision)
 	confirmed := v.form.Get("confirm") == "yes"
 	var pairs []api.HistoryPair
-	if confirmed {
+	switch {
+	case len(bad) > 0:
+		err = limitFaults(bad)
+	case confirmed:
 		_, err = c.authority.EditToken(v.r.Context(), v.by, v.account, e.token.SID, in)
-	} else {
+	default:
 		pairs, err = c.authority.PreviewEdit(v.r.Context(), v.by, v.account, e.token.SID, in)
 	}
 	var refused *api.Error
@@ -148,7 +190,7 @@ func (c *Console) tokenUpdate(v *visit) error {
 	case errors.As(err, &refused) && refused.Code == api.CodeConflict:
 		return c.conflict(v, e, f)
 	case err != nil:
-		errs, ok := fieldErrors(err, map[string]string{"primary_contact": "contact", "developer_emails": "emails"})
+		errs, ok := fieldErrors(err, editControls())
 		if !ok {
 			return err
 		}
@@ -177,7 +219,8 @@ func (c *Console) conflict(v *visit, e editing, f editForm) error {
 	if err := c.theirs(v, e, &p); err != nil {
 		return err
 	}
-	yours, err := c.authority.PreviewEdit(v.r.Context(), v.by, v.account, e.token.SID, f.edit(e, e.token.Revision))
+	wanted, _ := f.edit(e, e.token.Revision) // what cannot be read is shown as what it is now
+	yours, err := c.authority.PreviewEdit(v.r.Context(), v.by, v.account, e.token.SID, wanted)
 	if _, invalid := fieldErrors(err, nil); err != nil && !invalid {
 		return err
 	}

@@ -194,7 +194,9 @@ func byStep(bad []api.Field, offer api.Offer, d draft) map[view.Step]view.Errors
 	out := map[view.Step]view.Errors{}
 	for _, f := range bad {
 		at, ok := stepFields[f.Name]
-		if !ok {
+		if control, limit := limitControls[f.Name]; limit {
+			at.step, at.control = view.StepSetup, control
+		} else if !ok {
 			at.step, at.control = view.StepSetup, f.Name
 		}
 		if at.control == "version" {
@@ -214,7 +216,7 @@ func (c *Console) wizard(v *visit, status int, id string, d draft, offer api.Off
 	open := d.opened(offer)
 	p := view.TokenNewPage{
 		Frame: v.frame(), Zero: d.Zero, Draft: id, Step: d.Step, Reached: d.Reached, Errors: errs,
-		Setup:    setupForm(d, offer, v.now),
+		Setup:    setupForm(d, offer, v.now, errs),
 		Contacts: contactsForm(offer, d.Contact, d.Emails, errs),
 		Scopes:   d.Boxes.form(open, "", boxes{}, errs),
 	}
@@ -222,11 +224,13 @@ func (c *Console) wizard(v *visit, status int, id string, d draft, offer api.Off
 	return v.draw(status, view.TokenNew(p))
 }
 
-func setupForm(d draft, offer api.Offer, now time.Time) view.SetupForm {
+func setupForm(d draft, offer api.Offer, now time.Time, errs view.Errors) view.SetupForm {
 	f := view.SetupForm{
 		Name: d.Name, Description: d.Description, ExpiryDate: d.ExpiryDate, ExpiryFrom: now.Format(time.DateOnly),
 	}
 	chosen, _ := d.chosenAPI(offer)
+	f.Limits = d.Limits.form(errs)
+	f.Limits.Served = chosen.Hosts
 	for _, a := range d.choosable(offer) {
 		f.APIs = append(f.APIs, view.APIChoice{
 			Value: a.Name, Title: a.Title, Selected: a.Name == chosen.Name, Versions: versions(a, d.Versions[a.Name]),
@@ -300,7 +304,7 @@ func review(d draft, offer api.Offer, f view.ScopesForm, now time.Time) view.Rev
 	in, _ := d.create(offer, now)
 	r := view.Review{
 		Name: d.Name, Description: d.Description, Emails: in.DeveloperEmails, HasReach: len(offer.Brands) > 0, Reach: string(api.ReachNone),
-		Scopes: given(f),
+		Scopes: given(f), Limits: limitWords(in.Limits),
 	}
 	for _, o := range d.opened(offer) {
 		r.Versions = append(r.Versions, offeredVersion(o.api, o.version))
@@ -388,6 +392,9 @@ func warnings(in api.TokenCreate, r view.Review, now time.Time) []view.Warning {
 		out = append(out, view.Warning{Text: "One scope is sensitive.", Step: view.StepScopes})
 	case sensitive > 1:
 		out = append(out, view.Warning{Text: fmt.Sprintf("%d scopes are sensitive.", sensitive), Step: view.StepScopes})
+	}
+	if sensitive > 0 && (in.Limits == nil || len(in.Limits.Allow) == 0) {
+		out = append(out, view.Warning{Text: "What is sensitive may be called from any address. Limits in step 1 can name the addresses that it may come from.", Step: view.StepSetup})
 	}
 	if len(in.DeveloperEmails) == 0 {
 		out = append(out, view.Warning{Text: "Nobody but the primary contact is told about changes. Add a developer's e-mail, so that news survives a holiday.", Step: view.StepContacts})

@@ -41,7 +41,7 @@ type Management struct {
 }
 
 // AccountDetailPage is GET AccountPath(id). Forms and their fields: settings (name, expiry_default and
-// expiry_max in days, 0 is none, empty the installation's own), suspend (why) and resume, members (email, role), management (brand:
+// expiry_max in days, 0 is none, empty the installation's own, and those of LimitsForm), suspend (why) and resume, members (email, role), management (brand:
 // the number of the other account; from: YYYY-MM-DD), management/end (management), withheld (scope
 // repeated, see ScopesForm; ticked means withheld).
 type AccountDetailPage struct {
@@ -57,6 +57,7 @@ type AccountDetailPage struct {
 	Withheld      ScopesForm   // all scopes of the account's APIs; Ticked: withheld
 	ExpiryDefault string       // days; "0": none is preselected; "": the installation's own
 	ExpiryMax     string       // days; "0": no limit; "": the installation's own
+	Limits        LimitsForm   // OfAccount
 	Name          string       // as in the form
 	MemberEmail   string
 	BrandID       string

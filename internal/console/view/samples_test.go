@@ -233,6 +233,15 @@ func setup() view.SetupForm {
 	}
 }
 
+// limits is a part with everything set.
+func limits() view.LimitsForm {
+	return view.LimitsForm{
+		Rate: "10", Per: "second", Burst: "50", Daily: "100000", Allow: "10.0.0.1/8\n2001:db8::/32", Deny: "192.0.2.7", Hosts: "api.example.com",
+		NotBefore: "2026-12-01T06:00", Open: true, Seen: "198.51.100.7", Served: []string{"api.example.com", "eu.api.example.com"},
+		Words: []string{"At most 10 calls a second, 50 at once.", "At most 100000 calls a day (UTC).", "Only from 2001:db8::/32."},
+	}
+}
+
 func reach(value string) *view.ReachForm {
 	r := &view.ReachForm{Value: value, API: "Brand API", Versions: []view.VersionChoice{
 		{Value: "14", Standing: view.StandingLatest, Suggested: true, Selected: true},

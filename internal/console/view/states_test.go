@@ -128,6 +128,7 @@ func wizardStates() []state {
 	risky.Review.Expires = view.Review{}.Expires
 	risky.Review.Name = hostileName
 	risky.Review.Scopes[0].Categories[0].Scopes[0].Sensitive = "returns the brands' own credentials."
+	risky.Review.Limits = limits().Words
 	risky.Review.Warnings = []view.Warning{
 		{Text: "It has no expiry.", Step: view.StepSetup},
 		{Text: "It holds 1 sensitive scope: Get Job.", Step: view.StepScopes},
@@ -176,9 +177,12 @@ func tokenStates() []state {
 	marked.Scopes[1].Marked, marked.Scopes[1].Ticked = true, true
 	bad := edit
 	bad.Name = ""
+	bad.Limits = limits()
+	bad.Limits.Errors = view.Errors{{Field: "limit_allow", Message: "Allowed addresses: “10.0.0.1/8” has bits set beyond its length; for the network write 10.0.0.0/8."}}
 	bad.Errors = view.Errors{{Field: "name", Message: "Enter a name of 1 to 100 characters."}}
 	reader := edit
 	reader.Frame, reader.CanEdit, reader.WhyNot = analyst(), false, "As an Analyst you read only."
+	reader.Limits.Words = limits().Words
 	reader.Token.Acts = view.Acts{Reset: view.Act{Why: "As an Analyst you cannot reset tokens."}}
 	off := edit
 	off.Token = tokens()[4]

@@ -3,7 +3,7 @@ package view
 import "time"
 
 // TokenEditPage is GET TokenPath(sid). The one form posts to TokenPath(sid, "update"): revision, name,
-// description, the fields of ContactsForm and ScopesForm, and go: "update" or a button of ScopesForm.
+// description, the fields of ContactsForm, LimitsForm and ScopesForm, and go: "update" or a button of ScopesForm.
 // Update without differences comes back here with a flash. A person who may not edit (CanEdit false)
 // sees the same page without controls.
 type TokenEditPage struct {
@@ -16,7 +16,8 @@ type TokenEditPage struct {
 	Description string
 	Contacts    ContactsForm
 	Scopes      ScopesForm
-	Errors      Errors   // of all parts: name, description, contact, emails, scopes
+	Limits      LimitsForm
+	Errors      Errors   // of all parts: name, description, contact, emails, limits, scopes
 	Upgrade     *Version // the latest version, while the token is behind it
 	Brands      []string // names, when reach is a list
 	History     []Event  // the newest few

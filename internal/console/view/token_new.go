@@ -45,7 +45,7 @@ type TokenNewPage struct {
 
 // SetupForm is step 1. Posted fields: name, description, api, version.<api>, expiry ("30", "90",
 // "365" (days), "date", "never"), expiry_date (YYYY-MM-DD; the token ends at the end of that day,
-// UTC), reach ("none", "all", "list"), brand (repeated), brand_q, brand_version.
+// UTC), reach ("none", "all", "list"), brand (repeated), brand_q, brand_version, and those of LimitsForm.
 type SetupForm struct {
 	Name        string
 	Description string
@@ -56,6 +56,7 @@ type SetupForm struct {
 	ExpiryTo    string     // latest date that policy allows, or ""
 	ExpiryCap   string     // the policy in words: "Tokens of this account last at most 365 days." or ""
 	Reach       *ReachForm // nil: the account manages no brands
+	Limits      LimitsForm
 }
 
 // APIChoice is an API that tokens of this account may open, with its versions.
@@ -104,6 +105,7 @@ type Review struct {
 	Brands      []string  // names, when Reach is "list"
 	Contact     Person
 	Emails      []string
+	Limits      []string   // as LimitsForm.Words
 	Scopes      []ScopeAPI // only the ticked boxes, only categories that have one
 	Warnings    []Warning
 }
