@@ -293,7 +293,7 @@ func TestDecisionsAreThoseOfTheModel(t *testing.T) {
 		decide.Allow, decide.NoRoute, decide.MethodNotAllowed, decide.WrongAccount, decide.VersionNotAllowed,
 		decide.VersionRetired, decide.InsufficientScope,
 	} {
-		if reasons[r] == 0 {
+		if reasons[r] == 0 && !testing.Short() { // a short run draws too few calls to meet every reason
 			t.Errorf("no call ended in %v", r)
 		}
 	}
