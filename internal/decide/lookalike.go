@@ -35,6 +35,10 @@ func (m *Match) lookAlike(r *reading, n *node, s string, i int) {
 	for _, twin := range n.twins[string(plain[:dot])] {
 		r.twofold = r.twofold || twin.leaf != nil
 	}
+	for k := range n.partials {
+		b := &n.partials[k]
+		r.twofold = r.twofold || surrounds(b.twin[0], b.twin[1], plain[:dot]) && !b.segment.fits(s) && b.next.leaf != nil
+	}
 }
 
 // near reports whether some branch of n could be meant by s, by lengths alone, which most ids that stand

@@ -202,13 +202,17 @@ func (m *Match) enter(mount *mount) {
 	m.own, m.front, m.bindAt = m.rival, mount.front, mount.bindAt
 }
 
-// passThrough reads the path by the routes that nest under a prefix of the API that has it.
+// passThrough reads the path by the routes that nest under a prefix of the API that has it. The API's own
+// routes there are judged for the brand too, also where text stands around it (/Advertisers/{Id}:end).
 func (m *Match) passThrough(mount *mount) {
-	if m.own.count > 0 && m.front != mount.front || !mount.front.hosts.admit(m.host) || !mount.fits(&m.path) {
+	if m.own.count > 0 && m.front != mount.front || !mount.front.hosts.admit(m.host) || !mount.covers(&m.path) {
 		return
 	}
 	if m.own.count > 0 {
 		m.through = mount.through
+	}
+	if m.path.special&mount.names != 0 {
+		return
 	}
 	brand, ok := accountID(m.path.segment(mount.through.brandAt))
 	if !ok || m.path.count == len(mount.prefix) {

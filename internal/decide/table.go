@@ -148,10 +148,13 @@ func (t *Table) knowsHost(name string) bool {
 	return len(t.apis) == 0 || slices.ContainsFunc(t.apis, func(a *api) bool { return a.hosts.admit(name) })
 }
 
-// fits reports whether p is at or under the mount's prefix.
-func (m *mount) fits(p *path) bool {
-	if p.count < len(m.prefix) || p.special&m.names != 0 {
-		return false // an account is named in unreserved octets alone
+// fits reports whether p is at or under the mount's prefix, and names its accounts in unreserved octets alone.
+func (m *mount) fits(p *path) bool { return p.special&m.names == 0 && m.covers(p) }
+
+// covers reports whether p is at or under the mount's prefix, whatever stands in the place of its parameters.
+func (m *mount) covers(p *path) bool {
+	if p.count < len(m.prefix) {
+		return false
 	}
 	for i := range m.prefix {
 		if s := &m.prefix[i]; s.kind != parameter && !s.fits(p.segment(i)) {
