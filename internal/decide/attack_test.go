@@ -52,3 +52,27 @@ func TestAFormatDoesNotHideTextAroundAParameter(t *testing.T) {
 		}
 	}
 }
+
+// TestALiteralThatEndsNowhereStillLooksAlike: SECURITY.md, class 4. Below a literal that no parameter stands
+// beside, another spelling of a literal was not looked at, and the path was judged by a wider template:
+// /Jobs/EXPORT as /{Kind}/{Id}, where a server that folds case runs /Jobs/export.
+func TestALiteralThatEndsNowhereStillLooksAlike(t *testing.T) {
+	table := compile(t, parseCatalogue(t, `
+		api a /A/{SID} sid
+		  version 1 current
+		    GET /{Kind}/{Id} = any.get
+		    GET /{Kind}/{Id}/{Part} = any.get
+		    GET /Jobs/export = jobs.export
+		    GET /Runs/v{Id}/all = jobs.all`))
+	caller := callerLine{pins: []pinLine{{"a", "1", []string{"any.get"}}}}.in(table)
+	caller.SID = "S"
+	for path, want := range map[string]decide.Reason{
+		"Jobs/EXPORT": decide.MalformedRequest, "Jobs/export.json": decide.MalformedRequest, "jobs/EXPORT": decide.MalformedRequest,
+		"Runs/V7/all": decide.MalformedRequest, "Runs/v7/ALL": decide.MalformedRequest,
+		"Jobs/7": decide.Allow, "Ads/EXPORT": decide.Allow, "Runs/7/all": decide.Allow, "Jobs/export": decide.InsufficientScope,
+	} {
+		if got, _, _ := ask(table, &decide.Request{Method: "GET", Target: "/A/S/" + path}, caller); got != want {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+}

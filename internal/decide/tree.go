@@ -94,10 +94,9 @@ type branch struct {
 	next    *node
 }
 
-// open reports whether a segment may be a parameter here and could be taken for another branch.
-func (n *node) open() bool {
-	return n.parameter != nil && (n.twins != nil || n.partials != nil) || n.partials != nil && n.twins != nil
-}
+// open reports whether a segment could be taken for a branch here. That no parameter stands beside it does
+// not matter: the path may still match a template that parted from this one further up.
+func (n *node) open() bool { return n.twins != nil || n.partials != nil }
 
 // leaf is one template, parameter names aside, with its operations in each version.
 type leaf struct {
