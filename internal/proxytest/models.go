@@ -121,9 +121,9 @@ func trimSegments(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// readings are all paths that a target is to some backend, with the models that make it so. The query is
+// Readings are all paths that a target is to some backend, with the models that make it so. The query is
 // no part of the path to any of them.
-func readings(target string) map[string]string {
+func Readings(target string) map[string]string {
 	path, _, _ := strings.Cut(target, "?")
 	found := map[string]string{path: "as it is"}
 	latest := []string{path}
@@ -143,8 +143,8 @@ func readings(target string) map[string]string {
 	return found
 }
 
-// methods are those that a request has to some backend: its own, and what it names to replace it.
-func methods(r *Seen) []string {
+// Methods are those that a request has to some backend: its own, and what it names to replace it.
+func Methods(r *Seen) []string {
 	list := []string{r.Method, strings.ToUpper(r.Method)}
 	if r.Method == http.MethodHead {
 		list = append(list, http.MethodGet) // a HEAD is answered as its GET
@@ -171,10 +171,10 @@ func methods(r *Seen) []string {
 // Misread says how some backend would take a request that came through for an operation that the token
 // does not open, or "" if none does.
 func Misread(c *verifytest.Corpus, tok verifytest.Token, version string, r *Seen) string {
-	for path, how := range readings(r.Target) {
+	for path, how := range Readings(r.Target) {
 		for _, route := range c.Catalogue.Routes {
 			sid, matches := matchFolded(route.Path, path)
-			if !matches || !slices.Contains(methods(r), route.Method) {
+			if !matches || !slices.Contains(Methods(r), route.Method) {
 				continue
 			}
 			if !strings.EqualFold(sid, tok.SID) && !sameAccount(c, tok, sid) {
