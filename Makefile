@@ -48,7 +48,7 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each
 screenshots: ## make docs/screenshots from the browser tests
 	scripts/setup-test.sh
 	mkdir -p docs/screenshots
-	COUNTERFOIL_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run Screenshot ./internal/console/...
+	COUNTERFOIL_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run TestScreenshots ./internal/console
 
 build: ## bin/counterfoil
 	CGO_ENABLED=0 go build -buildvcs=$(VCS) -trimpath -o bin/ ./cmd/counterfoil
