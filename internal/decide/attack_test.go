@@ -76,3 +76,26 @@ func TestALiteralThatEndsNowhereStillLooksAlike(t *testing.T) {
 		}
 	}
 }
+
+// TestNoFormatHidesADotSegment: SECURITY.md, classes 1 and 4. To a server that cuts a format, /Jobs/...json is
+// /Jobs/.., whether the API declares the format or not.
+func TestNoFormatHidesADotSegment(t *testing.T) {
+	for _, suffix := range []string{"", "suffix .json"} {
+		table := compile(t, parseCatalogue(t, `
+			api a /A/{SID} sid
+			  `+suffix+`
+			  version 1 current
+			    GET /Jobs/{Id} = jobs.get
+			    GET /.well-known/{Id} = jobs.get`))
+		caller := callerLine{pins: []pinLine{{"a", "1", []string{"jobs.get"}}}}.in(table)
+		caller.SID = "S"
+		for path, want := range map[string]decide.Reason{
+			"Jobs/...json": decide.MalformedRequest, "Jobs/..json": decide.MalformedRequest, "Jobs/...": decide.MalformedRequest,
+			"Jobs/..a": decide.MalformedRequest, "Jobs/.a": decide.Allow, "Jobs/a..json": decide.Allow, ".well-known/x": decide.Allow,
+		} {
+			if got, _, _ := ask(table, &decide.Request{Method: "GET", Target: "/A/S/" + path}, caller); got != want {
+				t.Errorf("%s%s: %v, want %v", suffix, path, got, want)
+			}
+		}
+	}
+}

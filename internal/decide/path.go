@@ -112,7 +112,7 @@ func (p *path) last(start int, marked bool) bool {
 // end takes the segment text[start:end].
 func (p *path) end(start, end int, marked bool) bool {
 	n := end - start
-	if n == 0 || n > maxSegment || n <= 2 && dots(p.text[start:end]) {
+	if n == 0 || n > maxSegment || climbs(p.text[start:end]) {
 		return false
 	}
 	if p.count == maxSegments {
@@ -130,6 +130,10 @@ func (p *path) end(start, end int, marked bool) bool {
 
 // dots reports a segment that climbs or stays (RFC 3986, section 5.2.4).
 func dots[T string | []byte](s T) bool { return string(s) == "." || string(s) == ".." }
+
+// climbs reports a dot segment, and what is one to a server that cuts a format off first, such as ...json
+// (SECURITY.md, classes 1 and 4): whatever begins with two dots.
+func climbs(s string) bool { return s[0] == '.' && (len(s) == 1 || s[1] == '.') }
 
 // escape returns the length of the escapes of one character at the start of s, or 0 if no parameter can
 // allow them: bad hex, an unreserved octet (which has a shorter spelling), a delimiter or a control in
