@@ -148,17 +148,22 @@ func (h *house) byMiddleware(r *http.Request) outcome {
 	return outcome{"middleware", h.passed != nil, w.Code, codeOf(w.Body.Bytes()), h.passed}
 }
 
-// byForwardAuth asks one of the doors as its proxies do.
-func (h *house) byForwardAuth(q *ask, path string) outcome {
+// subrequest is what the proxies of a forward-auth door make of a request.
+func (q *ask) subrequest(path string) *ask {
 	prefix := "X-Forwarded-"
 	if path == doors.AuthorizeNginxPath {
 		prefix = "X-Original-"
 	}
-	sub := ask{method: "GET", target: path, host: "verifier.internal", fields: [][2]string{
+	sub := &ask{method: "GET", target: path, host: "verifier.internal", fields: [][2]string{
 		{prefix + "Method", q.method}, {prefix + "Uri", q.target}, {"X-Forwarded-Host", q.host},
 	}}
 	sub.fields = append(sub.fields, q.fields...)
-	r := sub.parsed()
+	return sub
+}
+
+// byForwardAuth asks one of the doors as its proxies do.
+func (h *house) byForwardAuth(q *ask, path string) outcome {
+	r := q.subrequest(path).parsed()
 	if r == nil {
 		return outcome{door: path, status: http.StatusBadRequest}
 	}

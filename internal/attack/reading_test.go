@@ -288,7 +288,7 @@ func (q *ask) read() (path []string, host string, sound bool) {
 	path = split(p)
 	host, _, _ = strings.Cut(strings.ToLower(q.host), ":")
 	sound = err == nil && !strings.ContainsFunc(decoded, disguised) && target.MatchString(p) && !ambiguous.MatchString(p) && utf8.ValidString(decoded) && len(q.target) <= 8<<10 &&
-		!slices.ContainsFunc(path, func(s string) bool { return s == "." || s == ".." || len(s) > 128 }) && hosted.MatchString(q.host) &&
+		!slices.ContainsFunc(path, func(s string) bool { return s == "." || strings.HasPrefix(s, "..") || len(s) > 128 }) && hosted.MatchString(q.host) &&
 		(authority == "" || strings.EqualFold(authority, q.host)) && queried.MatchString(q.query()) &&
 		decide.KnownMethod(q.method) && len(q.named("_method")) == 0
 	return path, host, sound
