@@ -129,7 +129,7 @@ func TestDisableAndEnable(t *testing.T) {
 	b.press("Disable", url.Values{"why": {strings.Repeat("x", 501)}})
 	b.status(http.StatusUnprocessableEntity)
 	b.press("Disable", url.Values{"why": {"The partner left."}})
-	b.says("The token was disabled.", "Disabled since", "by Sam Specialist", "Reason: The partner left.")
+	b.says("The token was disabled.", "Disabled since", "by Sample Specialist", "Reason: The partner left.")
 	equal(b, "its state", d.is(one.SID).State, api.StateDisabled)
 	b.open(view.TokenPath(one.SID, "disable"))
 	b.press("Disable", nil)

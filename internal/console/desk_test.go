@@ -158,10 +158,10 @@ func seed(folder string) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := people.SetUp(ctx, session.Visitor{}, at.Query().Get("key"), "Olga Operator", operatorMail, password); err != nil {
+	if _, err := people.SetUp(ctx, session.Visitor{}, at.Query().Get("key"), "Sample Operator", operatorMail, password); err != nil {
 		return err
 	}
-	s := &settling{ctx: ctx, db: db, a: a, people: people, operator: authority.Actor{Operator: true, Name: "Olga Operator"}}
+	s := &settling{ctx: ctx, db: db, a: a, people: people, operator: authority.Actor{Operator: true, Name: "Sample Operator"}}
 	s.operator.Person = s.id(operatorMail)
 	s.settle()
 	return s.err
@@ -216,12 +216,12 @@ func (s *settling) settle() {
 		email, name string
 		role        api.Role
 	}{
-		{agency, adminMail, "Ada Admin", api.RoleAdministrator},
+		{agency, adminMail, "Sample Administrator", api.RoleAdministrator},
 		{agency, secondMail, "Bert Second", api.RoleAdministrator},
-		{agency, specialistMail, "Sam Specialist", api.RoleSpecialist},
-		{agency, analystMail, "Ann Analyst", api.RoleAnalyst},
+		{agency, specialistMail, "Sample Specialist", api.RoleSpecialist},
+		{agency, analystMail, "Sample Analyst", api.RoleAnalyst},
 		{rival, rivalMail, "Rita Rival", api.RoleAdministrator},
-		{acme, adminMail, "Ada Admin", api.RoleAdministrator},
+		{acme, adminMail, "Sample Administrator", api.RoleAdministrator},
 	} {
 		s.do(func() error { return s.join(m.account, m.email, m.name, m.role) })
 	}

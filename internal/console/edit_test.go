@@ -72,7 +72,7 @@ func TestUpdateListsTheDifferencesAndKeepsTheSecret(t *testing.T) {
 	}
 	b.press("Update…", fill)
 	b.status(http.StatusOK)
-	b.says("Update this token?", "Before", "After", "Why", "Ada Admin", "Bert Second", "x@y.example",
+	b.says("Update this token?", "Before", "After", "Why", "Sample Administrator", "Bert Second", "x@y.example",
 		"Advertisers · ", "Jobs · List jobs", "It gains the sensitive scope", "Its Auth Token stays as it is.")
 	equal(b, "not yet", d.is(one.SID).Name, "Before")
 	// Back keeps what was typed, and shows the form, not the question again.
@@ -144,7 +144,7 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	d.must(err)
 	bert.press("Update", nil)
 	bert.status(http.StatusConflict)
-	bert.says("Ada Admin changed", "disabled the access token")
+	bert.says("Sample Administrator changed", "disabled the access token")
 	equal(bert, "nothing is overwritten", d.is(one.SID).Name, "Shared")
 }
 

@@ -84,7 +84,7 @@ func TestACardSaysWhatATokenIs(t *testing.T) {
 	card := textOf(b.page.card("Weekly report"))
 	for _, s := range []string{
 		"Weekly report Exports reports.", "Agency API 2", "deprecated until " + d.now().AddDate(0, 0, 120).Format("2 Jan 2006"),
-		"Jobs 2 of 4", "Advertisers 1 of 2", "Primary contact Ada Admin", "by Ada Admin", "Enabled", "SID " + one.SID, "Copy",
+		"Jobs 2 of 4", "Advertisers 1 of 2", "Primary contact Sample Administrator", "by Sample Administrator", "Enabled", "SID " + one.SID, "Copy",
 		"Last used " + d.now().Format("2 Jan 2006"),
 	} {
 		if !strings.Contains(card, s) {

@@ -156,7 +156,7 @@ func TestAnAnalystCannotActByPost(t *testing.T) {
 	d.must(runOnce(d.authority))
 	b := d.as(adminMail)
 	b.open(view.PathHistory)
-	b.says("Was refused: reset the secret of the access token", "Ann Analyst")
+	b.says("Was refused: reset the secret of the access token", "Sample Analyst")
 }
 
 // runOnce lets the timed work of the authority do what it does at its end.

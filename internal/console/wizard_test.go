@@ -86,7 +86,7 @@ func TestTheWizardInFourStepsWithoutJavaScript(t *testing.T) {
 	b.next("create", url.Values{"category": {"agency.report-export", "agency.jobs"}, "scope": {boxExport, boxGet, boxDownload}})
 	b.says("A token named Weekly report for the account Northlight Agency", "It opens the Agency API version 3", "It reaches no brands.",
 		"It may read with 2 scopes and make changes with 1 scope", "It stops working on "+d.now().AddDate(0, 0, 90).Format("2 Jan 2006"),
-		"Ada Admin (ada@north.example) and dev@north.example and ops@müller.example.", "Ada Admin and 2 developer e-mails", "The Auth Token is shown once")
+		"Sample Administrator (ada@north.example) and dev@north.example and ops@müller.example.", "Sample Administrator and 2 developer e-mails", "The Auth Token is shown once")
 	b.saysNot("never expires", "sensitive")
 	b.press("Create", nil)
 	b.status(http.StatusOK)
