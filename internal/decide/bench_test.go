@@ -49,7 +49,7 @@ func benchCase(t testing.TB, routes int) (*decide.Table, *decide.Request, *decid
 	}}
 	request := &decide.Request{
 		Method: "GET", Target: "/Agencies/" + benchSID + "/Resource40/1001/Notes/17", Host: "api.example.com",
-		Fields: decide.AppendFields(nil, http.Header{
+		Fields: table.AppendFields(nil, http.Header{
 			"Accept": {"*/*"}, "Authorization": {"Bearer x"}, "User-Agent": {"curl/8"}, "Accept-Encoding": {"gzip"},
 			"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/"}, "X-Forwarded-Host": {"api.example.com"}, "X-Forwarded-For": {"192.0.2.7"},
 		}),

@@ -181,7 +181,7 @@ func (c *attackCase) request(t testing.TB) *decide.Request {
 	}
 	return &decide.Request{
 		Method: c.Parsed.Method, Target: corpusNames.Replace(c.Parsed.Target),
-		Host: corpusNames.Replace(c.Parsed.Host), Fields: decide.AppendFields(nil, header),
+		Host: corpusNames.Replace(c.Parsed.Host), Fields: fieldsOf(header),
 	}
 }
 

@@ -7,10 +7,13 @@ type Field struct {
 	Values []string
 }
 
-// AppendFields appends the fields of a header to list.
-func AppendFields(list []Field, header map[string][]string) []Field {
+// AppendFields appends to list the fields of a header that [Table.Match] may want to see: those whose names
+// are as long as one that is watched.
+func (t *Table) AppendFields(list []Field, header map[string][]string) []Field {
 	for name, values := range header {
-		list = append(list, Field{name, values})
+		if t.fields.lengths>>(len(name)&63)&1 == 1 {
+			list = append(list, Field{name, values})
+		}
 	}
 	return list
 }

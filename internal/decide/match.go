@@ -5,7 +5,7 @@ type Request struct {
 	Method string
 	Target string  // the raw request target: origin-form, or absolute-form with the host in Host
 	Host   string  // the Host field or :authority, raw
-	Fields []Field // in any order, each name once; any case is understood
+	Fields []Field // [Table.AppendFields], or all, in any order, each name once; any case is understood
 	Now    int64   // microseconds since the Unix epoch, UTC
 }
 

@@ -262,6 +262,15 @@ func ask(table *decide.Table, r *decide.Request, c *decide.Caller) (decide.Reaso
 	return reason, &m, &v
 }
 
+// fieldsOf lists all fields of a header.
+func fieldsOf(header http.Header) []decide.Field {
+	list := make([]decide.Field, 0, len(header))
+	for name, values := range header {
+		list = append(list, decide.Field{Name: name, Values: values})
+	}
+	return list
+}
+
 // parseRequest reads `METHOD TARGET [host=NAME] [now=MICROS] [Field: value] ...`; a target or a value may be
 // a quoted Go string.
 func parseRequest(t testing.TB, line string) *decide.Request {
@@ -306,7 +315,7 @@ func parseRequest(t testing.TB, line string) *decide.Request {
 		}
 		header.Add(key, strings.TrimSpace(value))
 	}
-	r.Fields = decide.AppendFields(nil, header)
+	r.Fields = fieldsOf(header)
 	return r
 }
 

@@ -9,8 +9,8 @@ import (
 	"counterfoil.dev/counterfoil/internal/decide"
 )
 
-// usualFields is how many fields of a request are judged without allocating.
-const usualFields = 24
+// usualFields is how many fields of a request are looked at without allocating: most are not.
+const usualFields = 8
 
 // Decision is the answer to one request. The zero value refuses. It may be used again, which saves its
 // allocation; what [Verifier.Verify] wrote is overwritten whole.
@@ -35,7 +35,7 @@ type Decision struct {
 	brandText   string
 	table       *decide.Table // that judged
 	target      string
-	fields      [usualFields]decide.Field // room for a copy of the request's
+	fields      [usualFields]decide.Field // room for those of the request that are looked at
 	match       decide.Match
 	verdict     decide.Verdict
 	caller      decide.Caller

@@ -172,7 +172,7 @@ func (v *Verifier) judge(r *Request, d *Decision) {
 func (v *Verifier) route(table *decide.Table, r *Request, d *Decision, now time.Time, form api.Code) bool {
 	d.target = r.Target
 	asked := decide.Request{
-		Method: r.Method, Target: r.Target, Host: r.Host, Fields: decide.AppendFields(d.fields[:0], r.Header), Now: now.UnixMicro(),
+		Method: r.Method, Target: r.Target, Host: r.Host, Fields: table.AppendFields(d.fields[:0], r.Header), Now: now.UnixMicro(),
 	}
 	reason := table.Match(&asked, &d.match)
 	clear(asked.Fields) // a Decision is used again, and must not keep a credential alive until then
