@@ -10,7 +10,8 @@
 // Then, for one request: a door fills a [Request] and calls [Verifier.Verify] (verify.go). The
 // credential is read (credential.go), the route found (decide), the grant looked up by the SID, the
 // secret hashed and compared, its state looked at, and decide asked about binding, version, scope and
-// reach. A SID that nobody has heard of is asked for once (ask.go). The answer is a [Decision]; doors
+// reach. Limits come last (limit.go): addresses and hosts, quotas that go on from the authority's totals
+// (quota.go), and rates (rates.go, behind [Limiter]); what one of them refuses, none counts. A SID that nobody has heard of is asked for once (ask.go). The answer is a [Decision]; doors
 // take its status, its identity headers and its words from decision.go, answer.go and problem.go, so
 // that all say the same. Calls are counted without waiting and reported in numbered batches (usage.go).
 //
