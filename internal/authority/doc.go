@@ -15,6 +15,7 @@
 //	catalogue.go   the live catalogue; diff and publish             (operator)
 //	offer.go       catalogue ∩ what this person may give: the boxes of the wizard
 //	fields.go      what a name, an address, an expiry may be
+//	limits.go      what limits may be, when one loosens, how they are told
 //	pins.go        version, scopes and reach that were asked for → what the token is pinned to
 //	issue.go       create and duplicate: the acts that show a secret
 //	reset.go       reset, and enabling with a new secret
@@ -24,6 +25,7 @@
 //	draft.go       the wizard under way
 //	feed.go        verify.Source for a verifier in this process; grants from rows
 //	usage.go       numbered batches of last use
+//	quota.go       calls of what has a quota, added up from batches and told to verifiers
 //	history.go     the audit trail: read, verify, export
 //
 // The rule that the rest hangs from: who is shown a secret must be allowed to give every scope that the
