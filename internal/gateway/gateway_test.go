@@ -170,7 +170,7 @@ func TestTheJudgedBytesAreForwarded(t *testing.T) {
 	w := build(t, nil)
 	for _, target := range []string{
 		"/Agencies/{SID}/Jobs", "/Agencies/{SID}/Jobs?", "/Agencies/{SID}/Jobs?a=%2e%2e/&b=%zz&c;d&e=%41|", "/Agencies/{SID}/Jobs?a??b",
-		"/Agencies/{SID}/Jobs/a:b@c!d", "/Agencies/{SID}/Jobs/%C3%BC", "/Agencies/{SID}/Jobs/%c3%bc", "/Agencies/{SID}/Jobs/...~-_.",
+		"/Agencies/{SID}/Jobs/a:b@c!d", "/Agencies/{SID}/Jobs/%C3%BC", "/Agencies/{SID}/Jobs/%c3%bc", "/Agencies/{SID}/Jobs/.a..~-_.",
 	} {
 		if a := w.get(t, target); a.Status != 200 {
 			t.Errorf("%s: %d %s", target, a.Status, a.Body)
