@@ -27,9 +27,10 @@ const (
 type flags uint8
 
 const (
-	isZero    flags = 1 << iota // an API-zero token: has a kind of its own
-	reachAll                    // all brands managed now
-	reachList                   // those of entry.reach
+	isZero     flags = 1 << iota // an API-zero token: has a kind of its own
+	reachAll                     // all brands managed now
+	reachList                    // those of entry.reach
+	neverThere                   // of a tombstone: the token was never there, so no secret is right
 )
 
 // entry is one grant: 80 octets and no pointer, so that a million of them cost the collector nothing.

@@ -94,7 +94,7 @@ func (v *Verifier) keepAside(seq api.Seq, err error) {
 // bury makes the entry of a SID a tombstone, which keeps its digest: whoever tries a deleted token takes
 // as long to be refused as with a live one.
 func (v *view) bury(sid token.SID) *view {
-	tomb := entry{sid: sid, state: deleted}
+	tomb := entry{sid: sid, state: deleted, flags: neverThere}
 	if old := v.dir.find(&sid); old != nil {
 		tomb.digest, tomb.flags, tomb.account = old.digest, old.flags, old.account
 	}

@@ -217,11 +217,14 @@ func (v *Verifier) authenticate(view *view, e *entry, r *Request, kind token.Kin
 		second := x.second.Equal(*digest) && before(at, x.secondEnd)
 		right = right || second
 	}
+	// A deleted token parts from the others only where the secret was right, or a clock could tell.
 	switch {
-	case !known || e.state == deleted:
+	case !known || e.flags&neverThere != 0:
 		return api.CodeUnknownToken
 	case !right || !r.Accept.has(kind) || (kind == token.Zero) != (e.flags&isZero != 0):
 		return api.CodeWrongSecret
+	case e.state == deleted:
+		return api.CodeUnknownToken
 	}
 	return ""
 }
