@@ -48,6 +48,7 @@ func fuzzWorld(t testing.TB, h *house) (*oracle, held) {
 	}
 	c := &decide.Catalogue{APIs: []decide.API{{
 		Name: "agency", Title: "Agency", Base: "/Agencies/{sid}", Bind: decide.BindSID, Hosts: []string{host}, Header: "Api-Version", Query: "apiVersion",
+		Upstream: "http://" + h.backend.Address,
 		Versions: []decide.Version{{Name: "15", State: "supported", Scopes: words, Routes: routes[:5]}, {Name: "16", State: "current", Scopes: words, Routes: routes}},
 	}}}
 	now := api.Micros(time.Now().UnixMicro())
