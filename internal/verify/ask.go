@@ -115,10 +115,15 @@ func (v *Verifier) ask(sid token.SID, client netip.Addr, now time.Time) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
-	epoch := v.epoch.Load()
-	grant, err := v.source.Grant(ctx, sid.String())
-	absent := err == nil && grant == nil
+	var absent bool
 	defer func() { v.asking.done(sid, absent, v.now()) }()
+	// Between this request's look-up and its turn, somebody else's question may have been answered.
+	epoch := v.epoch.Load()
+	if view := v.view.Load(); view != nil && view.dir.find(&sid) != nil {
+		return true
+	}
+	grant, err := v.source.Grant(ctx, sid.String())
+	absent = err == nil && grant == nil
 	if err != nil {
 		v.askFailed.Add(1)
 		return false
