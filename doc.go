@@ -17,8 +17,11 @@
 //	state and acts       store, authority, session    the only SQL; every act; who is signed in
 //	decisions            verify, doors, extauthz,     grants in memory; the questions that proxies ask;
 //	                     gateway                      judge, then forward
+//	messages             notice                       the outbox, by SMTP or into a folder
 //	surfaces             httpx, rest, console, ops    one wrapper; management API; pages; health
+//	                     probe                        tests an operator's own proxy from outside
 //	outside              api, cmd/counterfoil         the public contract; the one binary
+//	tests                attack, proxytest, measure   every door at once; real proxies; floors beside subjects
 //
 // The data plane (this package, decide, verify, doors, gateway) reaches none of the control plane, not
 // even through others: who embeds the verifier gets no SQL driver and no template.

@@ -130,8 +130,7 @@ func TestLinksBetweenDocumentsLeadSomewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range link.FindAllStringSubmatch(string(raw), -1) {
-			// Pictures are made by the browser tests (make screenshots), which this test does not wait for.
-			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "docs/screenshots/") {
+			if strings.Contains(m[1], "://") {
 				continue
 			}
 			links++
