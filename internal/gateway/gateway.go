@@ -169,7 +169,7 @@ func (x *exchange) judge() bool {
 // forward sends what was judged to the upstream and the answer back.
 func (x *exchange) forward() {
 	g := x.gateway
-	base, err := g.upstreams.of(x.decision.Catalogued())
+	base, err := g.upstreams.of(x.decision.API, x.decision.Upstream())
 	if err != nil {
 		x.fail(err)
 		return

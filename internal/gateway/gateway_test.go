@@ -294,6 +294,17 @@ func TestUpstreamCountsOnlyIfTheGatewayListsIt(t *testing.T) {
 	}
 }
 
+// TestAVersionMayHaveAnUpstreamOfItsOwn: what the judged version names goes before what the API names.
+func TestAVersionMayHaveAnUpstreamOfItsOwn(t *testing.T) {
+	w := build(t, func(a *decide.API, c *gateway.Config) {
+		a.Versions[0].Upstream, a.Upstream = a.Upstream, "http://127.0.0.1:1"
+		c.Upstreams = append(c.Upstreams, "127.0.0.1:1")
+	})
+	if a := w.get(t, "/Agencies/{SID}/Jobs"); a.Status != 200 || w.backend.count.Load() != 1 {
+		t.Errorf("%d %s, the backend saw %d", a.Status, a.Body, w.backend.count.Load())
+	}
+}
+
 func TestUpstreamThatFailsIsNotTriedAgain(t *testing.T) {
 	w := build(t, func(_ *decide.API, c *gateway.Config) { c.Answer = 50 * time.Millisecond })
 	hang := make(chan struct{})

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-
-	"counterfoil.dev/counterfoil/internal/decide"
 )
 
 // errNoUpstream says that an API cannot be forwarded to: a mistake of the configuration, not of the caller.
@@ -38,21 +36,18 @@ func newUpstreams(list []string) (*upstreams, error) {
 	return u, nil
 }
 
-// of is where requests to an API go.
-func (u *upstreams) of(a *decide.API) (*url.URL, error) {
-	if a == nil {
-		return nil, errNoUpstream
-	}
-	if known, ok := u.parsed.Load(a.Upstream); ok {
+// of is where requests of an API go whose catalogue names this upstream.
+func (u *upstreams) of(apiName, upstream string) (*url.URL, error) {
+	if known, ok := u.parsed.Load(upstream); ok {
 		if p, ok := known.(parsedUpstream); ok {
 			return p.base, p.err
 		}
 	}
-	base, err := u.parse(a.Upstream)
+	base, err := u.parse(upstream)
 	if err != nil {
-		err = fmt.Errorf("API %s: %w", a.Name, err)
+		err = fmt.Errorf("API %s: %w", apiName, err)
 	}
-	u.parsed.Store(a.Upstream, parsedUpstream{base, err})
+	u.parsed.Store(upstream, parsedUpstream{base, err})
 	return base, err
 }
 

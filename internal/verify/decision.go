@@ -86,6 +86,25 @@ func (d *Decision) Catalogued() *decide.API {
 	return d.match.API()
 }
 
+// Upstream is where the catalogue sends the request: what the judged version says of the API in whose base the
+// path lies, or else that API itself; "" for none.
+func (d *Decision) Upstream() string {
+	a := d.Catalogued()
+	if a == nil {
+		return ""
+	}
+	version := d.Version
+	if d.verdict.OuterVersion != "" {
+		version = d.verdict.OuterVersion // a nested call goes where its prefix goes
+	}
+	for i := range a.Versions {
+		if v := &a.Versions[i]; v.Name == version && v.Upstream != "" {
+			return v.Upstream
+		}
+	}
+	return a.Upstream
+}
+
 // Methods lists the methods that the path has, for the Allow field of a 405 (RFC 9110, section 15.5.6).
 func (d *Decision) Methods() string { return d.match.Methods() }
 
