@@ -189,6 +189,12 @@ type ChainVerified struct {
 	Broken Seq    `json:"broken,omitempty" doc:"The first position whose event does not match its hash."`
 }
 
+// OfferCallers are the tokens that can call an operation: some by name, all by number.
+type OfferCallers struct {
+	Listed []OfferToken `json:"listed"`
+	All    int          `json:"all"`
+}
+
 // OfferToken names a token that can call an operation.
 type OfferToken struct {
 	SID  string `json:"sid"`

@@ -304,7 +304,7 @@ func TestForeignAndUnknownAccountsAreNotToldApart(t *testing.T) {
 		"export": func(id int64) error {
 			return w.ExportHistory(ctx, w.admin, id, authority.HistoryQuery{}, "csv", io.Discard)
 		},
-		"callers": func(id int64) error { _, err := w.Callers(ctx, w.admin, id, "agency", "3"); return err },
+		"callers": func(id int64) error { _, err := w.Callers(ctx, w.admin, id, "agency", "3", 3); return err },
 		"name":    func(id int64) error { return w.NameFree(ctx, w.admin, id, "Theirs", "") },
 		"draft":   func(id int64) error { _, err := w.Draft(ctx, w.admin, id, "x"); return err },
 		"create": func(id int64) error {

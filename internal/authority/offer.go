@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,9 +236,9 @@ func offerVersion(g giver, apiName string, v catalog.Version, isLatest bool) api
 	return out
 }
 
-// Callers says which of the account's live tokens may call each operation of one version: operation
-// index to tokens, by name.
-func (a *Authority) Callers(ctx context.Context, by Actor, account int64, apiName, version string) (map[int][]api.OfferToken, error) {
+// Callers says which of the account's live tokens may call each operation of one version, by operation
+// index. At most listed of them are named, the first by name; all are counted.
+func (a *Authority) Callers(ctx context.Context, by Actor, account int64, apiName, version string, listed int) (map[int]api.OfferCallers, error) {
 	if err := by.mustSee(account); err != nil {
 		return nil, err
 	}
@@ -246,42 +247,56 @@ func (a *Authority) Callers(ctx context.Context, by Actor, account int64, apiNam
 	if !ok {
 		return nil, api.NotFound("version")
 	}
-	out := make(map[int][]api.OfferToken, len(v.Operations))
-	q := TokenQuery{State: api.StateEnabled, Limit: 200}
-	for {
-		page, err := a.Tokens(ctx, by, account, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range page.Items {
-			held := pinned(t.Pins, apiName, version)
-			if held == nil {
-				continue
-			}
-			for i, o := range v.Operations {
-				if covers(o.Scopes, held) {
-					out[i] = append(out[i], api.OfferToken{SID: t.SID, Name: t.Name})
-				}
-			}
-		}
-		if page.Next == "" {
-			return out, nil
-		}
-		q.Cursor = page.Next
+	zero := apiName == ZeroAPI
+	if zero && by.level() > administrator {
+		return map[int]api.OfferCallers{}, nil
 	}
+	rows, err := a.db.Read().AccountPins(ctx, store.AccountPinsParams{Account: account, Zero: bit(zero), Now: a.now().UnixMicro()})
+	if err != nil {
+		return nil, fmt.Errorf("reading what the account's tokens open: %w", err)
+	}
+	out := make(map[int]api.OfferCallers, len(v.Operations))
+	opened := make(map[string][]int) // many tokens open the same: by their pins
+	for _, row := range rows {
+		callable, known := opened[row.Pins]
+		if !known {
+			if callable, err = operationsOf(v, apiName, row.Pins); err != nil {
+				return nil, fmt.Errorf("reading the pins of token %s: %w", row.SID, err)
+			}
+			opened[row.Pins] = callable
+		}
+		for _, i := range callable {
+			c := out[i]
+			if c.All++; len(c.Listed) < listed {
+				c.Listed = append(c.Listed, api.OfferToken{SID: row.SID, Name: row.Name})
+			}
+			out[i] = c
+		}
+	}
+	return out, nil
 }
 
-func pinned(pins []api.TokenPin, apiName, version string) map[string]bool {
-	for _, p := range pins {
-		if p.API == apiName && p.Version == version {
-			held := make(map[string]bool, len(p.Scopes))
+// operationsOf are the indexes of the operations of a version that these pins open.
+func operationsOf(v catalog.Version, apiName, pins string) ([]int, error) {
+	var list []api.Pin
+	if err := json.Unmarshal([]byte(pins), &list); err != nil {
+		return nil, err
+	}
+	held := make(map[string]bool)
+	for _, p := range list {
+		if p.API == apiName && p.Version == v.Name {
 			for _, s := range p.Scopes {
 				held[s] = true
 			}
-			return held
 		}
 	}
-	return nil
+	var out []int
+	for i, o := range v.Operations {
+		if covers(o.Scopes, held) {
+			out = append(out, i)
+		}
+	}
+	return out, nil
 }
 
 // covers says whether any alternative is held whole.

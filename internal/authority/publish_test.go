@@ -240,17 +240,17 @@ func TestTheSampleCatalogue(t *testing.T) {
 	if got := len(made.Pins[0].Scopes) + len(made.Pins[1].Scopes); got != len(all) || len(all) < 40 {
 		t.Errorf("%d of %d boxes", got, len(all))
 	}
-	callers, err := w.Callers(ctx, w.analyst, agency, "agency", made.Version)
+	callers, err := w.Callers(ctx, w.analyst, agency, "agency", made.Version, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	agencyAPI := offer.APIs[slices.IndexFunc(offer.APIs, func(a api.OfferAPI) bool { return a.Name == "agency" })]
 	for i, o := range agencyAPI.Versions[0].Operations {
-		if len(callers[i]) != 1 || callers[i][0].SID != made.SID {
+		if callers[i].All != 1 || callers[i].Listed[0].SID != made.SID {
 			t.Errorf("%s %s can be called by %v", o.Method, o.Path, callers[i])
 		}
 	}
-	_, err = w.Callers(ctx, w.analyst, agency, "agency", "99")
+	_, err = w.Callers(ctx, w.analyst, agency, "agency", "99", 3)
 	refused(t, err, api.CodeNotFound)
 	rows, err := w.db.Read().FeedAfter(ctx, store.FeedAfterParams{N: 1000})
 	if err != nil || len(rows) == 0 {

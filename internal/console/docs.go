@@ -68,7 +68,7 @@ func (c *Console) docsReference(v *visit) error {
 	if !ok {
 		return api.NotFound("version")
 	}
-	callers, err := c.authority.Callers(v.r.Context(), v.by, v.account, o.api.Name, o.version.Name)
+	callers, err := c.authority.Callers(v.r.Context(), v.by, v.account, o.api.Name, o.version.Name, callersListed)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func findVersion(offer api.Offer, apiName, version string) (openVersion, bool) {
 }
 
 // docsCategories groups operations as the wizard groups their scopes.
-func docsCategories(o openVersion, callers map[int][]api.OfferToken) []view.DocsCategory {
+func docsCategories(o openVersion, callers map[int]api.OfferCallers) []view.DocsCategory {
 	var out []view.DocsCategory
 	seen := map[int]bool{}
 	for _, cat := range o.version.Categories {
@@ -123,7 +123,7 @@ func docsCategories(o openVersion, callers map[int][]api.OfferToken) []view.Docs
 	rest := view.DocsCategory{ID: "public", Name: "Without a token"}
 	for i := range o.version.Operations {
 		if !seen[i] {
-			rest.Operations = append(rest.Operations, docsOperation(o.version, i, api.OfferScope{}, nil))
+			rest.Operations = append(rest.Operations, docsOperation(o.version, i, api.OfferScope{}, api.OfferCallers{}))
 		}
 	}
 	if len(rest.Operations) > 0 {
@@ -132,7 +132,7 @@ func docsCategories(o openVersion, callers map[int][]api.OfferToken) []view.Docs
 	return out
 }
 
-func docsOperation(ver api.OfferVersion, i int, s api.OfferScope, callers []api.OfferToken) view.DocsOperation {
+func docsOperation(ver api.OfferVersion, i int, s api.OfferScope, callers api.OfferCallers) view.DocsOperation {
 	op := ver.Operations[i]
 	d := view.DocsOperation{
 		Operation: view.Operation{Method: op.Method, Path: op.Path}, Label: op.Summary, About: op.Description,
@@ -159,13 +159,10 @@ func docsOperation(ver api.OfferVersion, i int, s api.OfferScope, callers []api.
 		}
 		d.Words = "Enough is " + strings.Join(ways, ", or ") + "."
 	}
-	for j, t := range callers {
-		if j == callersListed {
-			d.More = len(callers) - callersListed
-			break
-		}
+	for _, t := range callers.Listed {
 		d.Tokens = append(d.Tokens, view.TokenRef{SID: t.SID, Name: t.Name})
 	}
+	d.More = callers.All - len(callers.Listed)
 	return d
 }
 

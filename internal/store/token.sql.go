@@ -9,6 +9,48 @@ import (
 	"context"
 )
 
+const accountPins = `-- name: AccountPins :many
+SELECT sid, name, pins FROM token
+ WHERE account = $1 AND zero = $2 AND state = 'enabled' AND (expires_at IS NULL OR expires_at > CAST($3 AS BIGINT))
+ ORDER BY name_key, sid
+`
+
+type AccountPinsParams struct {
+	Account int64
+	Zero    int64
+	Now     int64
+}
+
+type AccountPinsRow struct {
+	SID  string
+	Name string
+	Pins string
+}
+
+// AccountPins is what each enabled token of an account opens, by name, for the reference of an API.
+func (q *Queries) AccountPins(ctx context.Context, arg AccountPinsParams) ([]AccountPinsRow, error) {
+	rows, err := q.db.QueryContext(ctx, accountPins, arg.Account, arg.Zero, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountPinsRow
+	for rows.Next() {
+		var i AccountPinsRow
+		if err := rows.Scan(&i.SID, &i.Name, &i.Pins); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const addIdempotency = `-- name: AddIdempotency :exec
 INSERT INTO idempotency (account, key, body, sid, created_at) VALUES ($1, $2, $3, $4, $5)
 `

@@ -136,3 +136,9 @@ SELECT subject, period, calls FROM quota
 -- DropQuotas forgets days and months that are long over.
 -- name: DropQuotas :execrows
 DELETE FROM quota WHERE moved_at < @before;
+
+-- AccountPins is what each enabled token of an account opens, by name, for the reference of an API.
+-- name: AccountPins :many
+SELECT sid, name, pins FROM token
+ WHERE account = @account AND zero = @zero AND state = 'enabled' AND (expires_at IS NULL OR expires_at > CAST(@now AS BIGINT))
+ ORDER BY name_key, sid;
